@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The event loop and the clock, behind one border: nobody else calls sd-event, epoll
+ * or clock_gettime.
+ *
+ * Three loops stand behind it: sd-event (manager), plain epoll (front workers, which
+ * link no libsystemd and need EPOLLEXCLUSIVE), and a fake one with a virtual clock that
+ * drives the replay tests (tests/lib). One thread. A source's callback may free any
+ * source, itself included. Freeing a source is silent.
+ */
+#pragma once
+
+#include "util/err.h"
+#include "util/macro.h"
+#include "util/usec.h"
+#include <stdint.h>
+#include <sys/types.h>
+
+struct loop;
+struct loop_io;
+struct loop_timer;
+struct loop_defer;
+struct loop_signal;
+struct loop_child;
+
+enum {
+	LOOP_IN = 1 << 0,
+	LOOP_OUT = 1 << 1,
+	LOOP_HUP = 1 << 2,	 /* only reported: error or hang-up */
+	LOOP_EXCLUSIVE = 1 << 3, /* for shared listening sockets; epoll loop only */
+};
+
+typedef void loop_io_fn(struct loop_io *io, unsigned events, void *userdata);
+typedef void loop_timer_fn(struct loop_timer *timer, void *userdata);
+typedef void loop_defer_fn(void *userdata);
+typedef void loop_signal_fn(int signo, void *userdata);
+/* `status` as waitpid() gives it. */
+typedef void loop_child_fn(pid_t pid, int status, void *userdata);
+
+int loop_new_sdevent(struct loop **ret, struct err *err);
+int loop_new_epoll(struct loop **ret, struct err *err);
+struct loop *loop_free(struct loop *loop);
+DEFINE_CLEANUP(struct loop *, loop_free)
+
+/* Runs until loop_exit; returns its code, or negative errno. */
+int loop_run(struct loop *loop, struct err *err);
+void loop_exit(struct loop *loop, int code);
+/* Feeds systemd's watchdog from the loop, if WATCHDOG_USEC asks for it (sd-event only;
+ * no-op elsewhere). */
+int loop_enable_watchdog(struct loop *loop, struct err *err);
+
+/* Monotonic time of this turn; for deadlines. */
+usec_t loop_now(const struct loop *loop);
+/* Calendar time; for certificates and what is stored. */
+usec_t loop_wall_now(const struct loop *loop);
+/* Longest turn of the loop since the start, in microseconds of monotonic time. */
+usec_t loop_longest_turn(const struct loop *loop);
+
+/* The descriptor is borrowed and must outlive the source. */
+int loop_io_new(struct loop_io **ret, struct loop *loop, int fd, unsigned events,
+	loop_io_fn *fn, void *userdata, struct err *err);
+/* events may be 0: nothing is reported but LOOP_HUP. */
+void loop_io_set_events(struct loop_io *io, unsigned events);
+unsigned loop_io_get_events(const struct loop_io *io);
+struct loop_io *loop_io_free(struct loop_io *io);
+DEFINE_CLEANUP(struct loop_io *, loop_io_free)
+
+/* A timer starts disarmed and fires once each time it is set. */
+struct loop_timer *loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *userdata);
+void loop_timer_set(struct loop_timer *timer, usec_t at_usec);	  /* monotonic */
+void loop_timer_set_after(struct loop_timer *timer, usec_t usec); /* from now */
+/* Calendar time: also fires early enough after the clock was set. */
+void loop_timer_set_wall(struct loop_timer *timer, usec_t wall_usec);
+void loop_timer_disarm(struct loop_timer *timer);
+bool loop_timer_is_armed(const struct loop_timer *timer);
+struct loop_timer *loop_timer_free(struct loop_timer *timer);
+DEFINE_CLEANUP(struct loop_timer *, loop_timer_free)
+
+/* Calls fn once, on a later turn; then the source is spent and still has to be freed. */
+struct loop_defer *loop_defer_new(struct loop *loop, loop_defer_fn *fn, void *userdata);
+struct loop_defer *loop_defer_free(struct loop_defer *defer);
+DEFINE_CLEANUP(struct loop_defer *, loop_defer_free)
+
+/* Blocks the signal in the process and reports it here (signalfd). */
+int loop_signal_new(struct loop_signal **ret, struct loop *loop, int signo,
+	loop_signal_fn *fn, void *userdata, struct err *err);
+struct loop_signal *loop_signal_free(struct loop_signal *sig);
+DEFINE_CLEANUP(struct loop_signal *, loop_signal_free)
+
+/* Reports the end of a child once (pidfd) and reaps it. Free: forgets it, unreaped. */
+int loop_child_new(struct loop_child **ret, struct loop *loop, pid_t pid,
+	loop_child_fn *fn, void *userdata, struct err *err);
+struct loop_child *loop_child_free(struct loop_child *child);
+DEFINE_CLEANUP(struct loop_child *, loop_child_free)
