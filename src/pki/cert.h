@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A certificate chain, leaf first, as a CA hands it out; and the checks that stand
+ * before its activation (promise 1). */
+#pragma once
+
+#include "pki/key.h"
+#include "util/usec.h"
+#include <gnutls/x509.h>
+#include <stdint.h>
+
+#define CERT_CHAIN_MAX 10
+#define CERT_PEM_BYTES_MAX (256 * 1024)
+#define CERT_FINGERPRINT_BYTES 32
+
+struct cert_chain;
+
+/* PEM with 1 to CERT_CHAIN_MAX certificates. Anything but certificates and white space
+ * between them (a key, text, a NUL) is refused: -EBADMSG. */
+int cert_chain_parse_pem(struct cert_chain **ret, const char *pem, size_t len, struct err *err);
+int cert_chain_format_pem(const struct cert_chain *chain, char **ret, struct err *err);
+struct cert_chain *cert_chain_free(struct cert_chain *chain);
+DEFINE_CLEANUP(struct cert_chain *, cert_chain_free)
+
+unsigned cert_chain_get_length(const struct cert_chain *chain);
+gnutls_x509_crt_t cert_chain_get_crt(const struct cert_chain *chain, unsigned i);
+usec_t cert_chain_get_not_before(const struct cert_chain *chain); /* of the leaf */
+usec_t cert_chain_get_not_after(const struct cert_chain *chain);  /* of the leaf */
+/* dNSName entries of the leaf, lower case; NULL-terminated; borrowed from the chain. */
+char *const *cert_chain_get_names(const struct cert_chain *chain);
+/* SHA-256 of the leaf's DER; hexadecimal text of serial and issuer, borrowed. */
+const uint8_t *cert_chain_get_fingerprint(const struct cert_chain *chain);
+const char *cert_chain_get_serial(const struct cert_chain *chain);
+const char *cert_chain_get_issuer(const struct cert_chain *chain);
+/* ARI certificate identifier (RFC 9773 4.1); owned by the caller. -ENODATA: the leaf
+ * has no authority key identifier. */
+int cert_chain_format_ari_id(const struct cert_chain *chain, char **ret, struct err *err);
+
+struct cert_check {
+	const struct key *key;
+	char *const *names; /* each must be covered */
+	usec_t wall_now_usec;
+	usec_t ends_after_usec; /* notAfter must be later than this; 0 = no matter */
+};
+
+/* Key matches leaf, leaf is the first and each next one signs the one before it, leaf
+ * is no CA, names are covered, notBefore has passed (60 s of skew allowed), not expired.
+ * The error (kind CA) says in the operator's words what is wrong. */
+int cert_chain_check(const struct cert_chain *chain, const struct cert_check *check,
+	struct err *err);
