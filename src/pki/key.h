@@ -3,6 +3,7 @@
 #pragma once
 
 #include "util/err.h"
+#include <errno.h>
 #include <gnutls/abstract.h>
 #include <stdint.h>
 
