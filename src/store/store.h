@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The state database (SQLite; WAL, synchronous=FULL, STRICT tables, foreign keys). SQL
+ * is a closed list of named statements, prepared once; nothing is ever built from
+ * strings. A record that is read is input: it is checked as if it came from outside.
+ */
+#pragma once
+
+#include "util/err.h"
+#include "util/macro.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+/* Positive outcomes of this room. */
+enum {
+	_STORE_E_SUCCESS,
+	STORE_E_NOT_FOUND,
+	STORE_E_EXISTS,
+};
+
+enum {
+	STORE_READ_ONLY = 1 << 0, /* for postsealctl without the daemon */
+};
+
+/* Opens or creates (0600, in a folder that others cannot write), checks
+ * owner and mode ("run: chmod 0600 …"), takes the single-writer lock (-EBUSY: another
+ * postseald has it), runs quick_check and the migrations. -EUCLEAN: damaged. -EPROTO: of a
+ * newer schema. `path` may be ":memory:". */
+int store_open(struct store **ret, const char *path, unsigned flags, struct err *err);
+struct store *store_close(struct store *store);
+DEFINE_CLEANUP(struct store *, store_close)
+
+int store_get_schema_version(const struct store *store);
+
+/* Transactions nest by counting: the outermost commit makes it durable; a rollback
+ * anywhere fails the outermost commit with -ECANCELED. */
+int store_begin(struct store *store, struct err *err);
+int store_commit(struct store *store, struct err *err);
+void store_rollback(struct store *store);
