@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The first of three things that this room asks for: a signature by the account key,
+ * an operation that starts and is done later, since keys may live in a token. */
+#pragma once
+
+#include "util/err.h"
+#include <stdint.h>
+
+/* signature NULL: err says why. Exactly once, never before sign_start returned. */
+typedef void acme_signed_fn(const uint8_t *signature, size_t len, const struct err *err,
+	void *userdata);
+
+struct acme_signer {
+	int (*sign_start)(void *userdata, void **ret_op, const void *data, size_t len,
+		acme_signed_fn *done, void *done_userdata, struct err *err);
+	void (*sign_cancel)(void *userdata, void *op);
+	void *userdata;
+	const char *alg; /* JWS algorithm */
+	const char *jwk; /* public JWK, JSON text */
+	const char *thumbprint;
+};
