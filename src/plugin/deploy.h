@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The wrapper of kind deploy. The bundle is copied. */
+#pragma once
+
+#include "plugin/call.h"
+
+int plugin_deploy_start(struct plugin_call **ret, struct plugin_instance *instance,
+	const struct postseal_bundle *bundle, plugin_done_fn *done, void *userdata,
+	struct err *err);
