@@ -2,8 +2,9 @@
 /* base64url without padding (RFC 4648 section 5, as RFC 7515 uses it). */
 #pragma once
 
-#include "util/err.h"
 #include <stdint.h>
+
+#include "util/err.h"
 
 /* Owned by the caller. */
 char *base64url_format(const void *data, size_t len);

@@ -5,24 +5,31 @@
  */
 #pragma once
 
-#include "util/macro.h"
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "util/macro.h"
 
 enum {
 	BUF_SECRET = 1 << 0, /* overwritten before it is freed or moved */
 };
 
 struct buf {
-	char *data;	/* owned; NULL while empty */
+	char *data; /* owned; NULL while empty */
 	size_t len;
-	size_t size;	/* allocated */
+	size_t size;      /* allocated */
 	size_t max_bytes; /* content may not grow beyond this */
 	unsigned flags;
 };
 
-#define BUF_INIT(max) { .max_bytes = (max) }
-#define BUF_INIT_SECRET(max) { .max_bytes = (max), .flags = BUF_SECRET }
+#define BUF_INIT(max)              \
+	{                          \
+		.max_bytes = (max) \
+	}
+#define BUF_INIT_SECRET(max)                            \
+	{                                               \
+		.max_bytes = (max), .flags = BUF_SECRET \
+	}
 
 /* 0, or -E2BIG (nothing appended) when the cap would be passed. */
 int buf_append(struct buf *buf, const void *data, size_t len);

@@ -18,7 +18,8 @@ enum {
 /* Lower-cases and strips one trailing dot into buf (DNAME_MAX + 1 octets at least).
  * False: not such a name (empty or too long label, other octets, an IP address
  * literal; a single label is allowed). */
-bool dname_normalise(const char *name, size_t len, unsigned flags, char *buf, size_t size);
+bool dname_normalise(
+	const char *name, size_t len, unsigned flags, char *buf, size_t size);
 bool dname_is_valid(const char *name, unsigned flags);
 bool dname_is_wildcard(const char *name);
 /* Does `pattern` (a name, or "*." for exactly one label) cover `name`? Both

@@ -9,35 +9,39 @@
  */
 #pragma once
 
-#include "util/macro.h"
-#include "util/usec.h"
 #include <stdbool.h>
 
+#include "util/macro.h"
+#include "util/usec.h"
+
 enum err_kind {
-	ERR_LOCAL,	/* this machine: memory, disk, a bug of ours */
-	ERR_CONFIG,	/* the operator's configuration: wait for a person */
-	ERR_NETWORK,	/* peer not reached, too slow, or broke off: retry soon */
-	ERR_CA,		/* the CA said no, or said nonsense: back off */
-	ERR_PLUGIN,	/* a plugin failed */
+	ERR_LOCAL,   /* this machine: memory, disk, a bug of ours */
+	ERR_CONFIG,  /* the operator's configuration: wait for a person */
+	ERR_NETWORK, /* peer not reached, too slow, or broke off: retry soon */
+	ERR_CA,      /* the CA said no, or said nonsense: back off */
+	ERR_PLUGIN,  /* a plugin failed */
 	_ERR_KIND_MAX,
 };
 
 #define ERR_CONTEXT_MAX 6
-#define ERR_TEXT_MAX 1024 /* octets kept of a detail or a context */
+#define ERR_TEXT_MAX    1024 /* octets kept of a detail or a context */
 
 struct err {
-	int code;		/* negative errno; 0 = no error */
+	int code; /* negative errno; 0 = no error */
 	enum err_kind kind;
-	char *problem;		/* owned; ACME problem type URN, or NULL */
-	char *detail;		/* owned; one sentence, lower case, no dot */
-	usec_t retry_at_usec;	/* wall clock; 0 = not said */
+	char *problem;                  /* owned; ACME problem type URN, or NULL */
+	char *detail;                   /* owned; one sentence, lower case, no dot */
+	usec_t retry_at_usec;           /* wall clock; 0 = not said */
 	char *context[ERR_CONTEXT_MAX]; /* owned; innermost first */
 	unsigned n_context;
-	const char *file;	/* where it arose */
+	const char *file; /* where it arose */
 	int line;
 };
 
-#define ERR_INIT { .code = 0 }
+#define ERR_INIT          \
+	{                 \
+		.code = 0 \
+	}
 
 /*
  * Fill an empty error. Each returns `code`, and accepts err == NULL. Control octets in

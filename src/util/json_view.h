@@ -5,9 +5,10 @@
  */
 #pragma once
 
-#include "util/err.h"
 #include <jansson.h>
 #include <stdint.h>
+
+#include "util/err.h"
 
 #define JSON_VIEW_DEPTH_MAX 32
 

@@ -2,15 +2,19 @@
 /* Intrusive doubly linked list; an entry that is not linked points at itself. */
 #pragma once
 
-#include "util/macro.h"
 #include <stdbool.h>
+
+#include "util/macro.h"
 
 struct list {
 	struct list *next; /* points into the neighbour, or at itself */
 	struct list *prev;
 };
 
-#define LIST_INIT(name) { .next = &(name), .prev = &(name) }
+#define LIST_INIT(name)                          \
+	{                                        \
+		.next = &(name), .prev = &(name) \
+	}
 
 static inline void list_init(struct list *l)
 {
@@ -40,13 +44,14 @@ static inline void list_remove(struct list *entry)
 
 #define list_entry(l, type, member) container_of(l, type, member)
 
-#define list_foreach(it, head, member) \
-	for (it = list_entry((head)->next, typeof(*it), member); &it->member != (head); \
+#define list_foreach(it, head, member)                           \
+	for (it = list_entry((head)->next, typeof(*it), member); \
+		&it->member != (head);                           \
 		it = list_entry(it->member.next, typeof(*it), member))
 
 /* Safe against removal of `it` itself. */
-#define list_foreach_safe(it, tmp, head, member) \
-	for (it = list_entry((head)->next, typeof(*it), member), \
+#define list_foreach_safe(it, tmp, head, member)                    \
+	for (it = list_entry((head)->next, typeof(*it), member),    \
 	    tmp = list_entry(it->member.next, typeof(*it), member); \
-		&it->member != (head); \
+		&it->member != (head);                              \
 		it = tmp, tmp = list_entry(it->member.next, typeof(*it), member))

@@ -5,9 +5,10 @@
  */
 #pragma once
 
-#include "util/macro.h"
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "util/macro.h"
 
 struct map;
 
@@ -25,6 +26,7 @@ size_t map_count(const struct map *map);
 
 /* Iterates in no particular order: *pos starts at 0. False at the end. Nothing may be
  * added meanwhile; the entry just returned may be removed. */
-bool map_next(const struct map *map, size_t *pos, const char **ret_key, void **ret_value);
+bool map_next(
+	const struct map *map, size_t *pos, const char **ret_key, void **ret_value);
 #define map_foreach(map, pos, key, value) \
 	for (pos = 0; map_next((map), &pos, &key, (void **)&value);)

@@ -5,12 +5,13 @@
  */
 #pragma once
 
-#include "util/macro.h"
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define xnew(type) ((type *)xcalloc(1, sizeof(type)))
+#include "util/macro.h"
+
+#define xnew(type)          ((type *)xcalloc(1, sizeof(type)))
 #define xnew_array(type, n) ((type *)xcalloc((n), sizeof(type)))
 
 /* Zeroed memory; aborts when there is none or when n * size overflows. */

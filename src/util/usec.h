@@ -12,11 +12,11 @@
 typedef uint64_t usec_t;
 
 #define USEC_PER_MSEC ((usec_t)1000)
-#define USEC_PER_SEC ((usec_t)1000000)
-#define USEC_PER_MIN (60 * USEC_PER_SEC)
+#define USEC_PER_SEC  ((usec_t)1000000)
+#define USEC_PER_MIN  (60 * USEC_PER_SEC)
 #define USEC_PER_HOUR (60 * USEC_PER_MIN)
-#define USEC_PER_DAY (24 * USEC_PER_HOUR)
-#define USEC_NEVER UINT64_MAX
+#define USEC_PER_DAY  (24 * USEC_PER_HOUR)
+#define USEC_NEVER    UINT64_MAX
 
 /* a + b, at most USEC_NEVER; a - b, at least 0; a * b, at most USEC_NEVER. */
 usec_t usec_add(usec_t a, usec_t b);
