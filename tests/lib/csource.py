@@ -26,7 +26,7 @@ def files(*rooms):
                 for n in names
                 if n.endswith((".c", ".h"))
             ]
-    if not found and any(os.path.isdir(os.path.join(SRCDIR, r)) for r in rooms):
+    if not found and "src" in rooms and os.path.isdir(os.path.join(SRCDIR, "src")):
         sys.exit("no sources found below " + SRCDIR)
     return sorted(found)
 
