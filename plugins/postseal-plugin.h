@@ -39,8 +39,8 @@
 #define POSTSEAL_HAS(p, type, member) \
 	((p)->size >= offsetof(type, member) + sizeof((p)->member))
 
-struct postseal_host;	 /* one instance of a plugin, as the host sees it */
-struct postseal_call;	 /* one method under way */
+struct postseal_host; /* one instance of a plugin, as the host sees it */
+struct postseal_call; /* one method under way */
 struct postseal_timer;
 struct postseal_watch;
 struct postseal_http;
@@ -51,9 +51,9 @@ struct postseal_publication;
 
 enum postseal_outcome {
 	POSTSEAL_OK,
-	POSTSEAL_NOT_YET,  /* ask again after retry_usec: not seen yet, waiting for a person */
-	POSTSEAL_FAILED,   /* trouble that may pass */
-	POSTSEAL_REFUSED,  /* not possible, and no use to try again unchanged */
+	POSTSEAL_NOT_YET, /* ask again after retry_usec: not seen yet, waiting for a person */
+	POSTSEAL_FAILED,  /* trouble that may pass */
+	POSTSEAL_REFUSED, /* not possible, and no use to try again unchanged */
 };
 
 struct postseal_address {
@@ -96,13 +96,13 @@ struct postseal_http_params {
 	const char *content_type;
 	const void *body;
 	size_t body_len;
-	size_t max_body_bytes;	/* 0 = 64 KiB */
+	size_t max_body_bytes;  /* 0 = 64 KiB */
 	uint64_t deadline_usec; /* 0 = 30 s */
 };
 
 struct postseal_http_result {
 	size_t size;
-	unsigned status;    /* 0: no answer came, detail says why */
+	unsigned status; /* 0: no answer came, detail says why */
 	const char *body;
 	size_t body_len;
 	const char *detail;
@@ -111,15 +111,15 @@ struct postseal_http_result {
 struct postseal_exec_params {
 	size_t size;
 	const char *const *argv; /* NULL-terminated; argv[0] absolute; no shell */
-	const char *const *env;	 /* NULL-terminated, added to PATH; NULL = none */
-	const void *input;	 /* for its stdin */
+	const char *const *env;  /* NULL-terminated, added to PATH; NULL = none */
+	const void *input;       /* for its stdin */
 	size_t input_len;
 	uint64_t deadline_usec; /* 0 = 60 s */
 };
 
 struct postseal_exec_result {
 	size_t size;
-	int exit_code;	    /* -1: signal, deadline or not started */
+	int exit_code;      /* -1: signal, deadline or not started */
 	const char *output; /* stdout and stderr, capped */
 	size_t output_len;
 	const char *detail; /* one sentence unless it exited with 0 */
@@ -144,7 +144,7 @@ struct postseal_answer {
 	size_t size;
 	enum postseal_answer_kind kind;
 	const char *name;
-	const char *token;	       /* HTTP */
+	const char *token;             /* HTTP */
 	const char *key_authorization; /* body; ALPN: hashed into the certificate */
 };
 
@@ -152,8 +152,10 @@ struct postseal_answer {
 typedef void postseal_publication_fn(int ok, const char *detail, void *userdata);
 typedef void postseal_timer_fn(void *userdata);
 typedef void postseal_watch_fn(int fd, unsigned events, void *userdata);
-typedef void postseal_http_fn(const struct postseal_http_result *result, void *userdata);
-typedef void postseal_exec_fn(const struct postseal_exec_result *result, void *userdata);
+typedef void postseal_http_fn(
+	const struct postseal_http_result *result, void *userdata);
+typedef void postseal_exec_fn(
+	const struct postseal_exec_result *result, void *userdata);
 
 /*
  * All starting services return a handle, or NULL when nothing was started (the reason
@@ -162,24 +164,28 @@ typedef void postseal_exec_fn(const struct postseal_exec_result *result, void *u
  */
 struct postseal_services {
 	size_t size;
-	void (*complete)(struct postseal_call *call, const struct postseal_result *result);
+	void (*complete)(
+		struct postseal_call *call, const struct postseal_result *result);
 	/* A pointer of the plugin's that goes with a call. */
 	void (*call_set_data)(struct postseal_call *call, void *data);
 	void *(*call_get_data)(struct postseal_call *call);
 
-	void (*log)(struct postseal_host *host, enum postseal_log_level level, const char *text);
+	void (*log)(struct postseal_host *host, enum postseal_log_level level,
+		const char *text);
 	/* Settings of the block that uses the plugin, by the plugin's own table. Borrowed
 	 * for the life of the instance; string NULL when unset; list NULL-terminated. */
 	const char *(*get_string)(struct postseal_host *host, const char *setting);
 	const char *const *(*get_list)(struct postseal_host *host, const char *setting);
 	int64_t (*get_int)(struct postseal_host *host, const char *setting);
 	int (*get_bool)(struct postseal_host *host, const char *setting);
-	uint64_t (*get_duration)(struct postseal_host *host, const char *setting); /* usec */
+	uint64_t (*get_duration)(
+		struct postseal_host *host, const char *setting); /* usec */
 
 	/* A text of at most 64 KiB kept per (plugin, name) across restarts. load: *ret is
 	 * malloc'ed, NULL when there is none; both return 0 or a negative errno. */
 	int (*load_state)(struct postseal_host *host, const char *name, char **ret);
-	int (*save_state)(struct postseal_host *host, const char *name, const char *text);
+	int (*save_state)(
+		struct postseal_host *host, const char *name, const char *text);
 
 	struct postseal_timer *(*timer_start)(struct postseal_host *host, uint64_t usec,
 		postseal_timer_fn *fn, void *userdata);
@@ -189,25 +195,30 @@ struct postseal_services {
 		unsigned events, postseal_watch_fn *fn, void *userdata);
 	void (*watch_cancel)(struct postseal_watch *watch);
 	struct postseal_http *(*http_start)(struct postseal_host *host,
-		const struct postseal_http_params *params, postseal_http_fn *fn, void *userdata);
+		const struct postseal_http_params *params, postseal_http_fn *fn,
+		void *userdata);
 	void (*http_cancel)(struct postseal_http *op);
 	struct postseal_exec *(*exec_start)(struct postseal_host *host,
-		const struct postseal_exec_params *params, postseal_exec_fn *fn, void *userdata);
+		const struct postseal_exec_params *params, postseal_exec_fn *fn,
+		void *userdata);
 	void (*exec_cancel)(struct postseal_exec *op);
 
 	/* Writes all or none of the files, each atomically and synced. 0, or a negative
 	 * errno with a sentence in detail (size octets). */
-	int (*write_files)(struct postseal_host *host, const struct postseal_file *files,
-		size_t n, char *detail, size_t size);
+	int (*write_files)(struct postseal_host *host,
+		const struct postseal_file *files, size_t n, char *detail, size_t size);
 
 	/* publish: done when every front worker gives that answer. look: see with our
 	 * own eyes, at our own listener, that it is given. withdraw: fire and forget. */
 	struct postseal_publication *(*publish_start)(struct postseal_host *host,
-		const struct postseal_answer *answer, postseal_publication_fn *fn, void *userdata);
+		const struct postseal_answer *answer, postseal_publication_fn *fn,
+		void *userdata);
 	struct postseal_publication *(*look_start)(struct postseal_host *host,
-		const struct postseal_answer *answer, postseal_publication_fn *fn, void *userdata);
+		const struct postseal_answer *answer, postseal_publication_fn *fn,
+		void *userdata);
 	void (*publication_cancel)(struct postseal_publication *op);
-	void (*withdraw)(struct postseal_host *host, const struct postseal_answer *answer);
+	void (*withdraw)(
+		struct postseal_host *host, const struct postseal_answer *answer);
 };
 
 /* --- settings that a plugin brings ------------------------------------------------ */
@@ -234,8 +245,8 @@ enum {
 struct postseal_setting {
 	const char *name;
 	enum postseal_setting_type type;
-	const char *fallback; /* text; NULL = unset */
-	int64_t min, max;     /* both 0 = no limits */
+	const char *fallback;      /* text; NULL = unset */
+	int64_t min, max;          /* both 0 = no limits */
 	const char *const *values; /* NULL-terminated; for ENUM */
 	unsigned flags;
 	const char *text; /* one sentence for the manual page */
@@ -250,15 +261,15 @@ enum {
 /* What a challenge is about. Members that are not known yet are NULL. */
 struct postseal_task {
 	size_t size;
-	const char *domain;	       /* the operator's unit */
-	const char *name;	       /* without "*." */
+	const char *domain; /* the operator's unit */
+	const char *name;   /* without "*." */
 	int is_wildcard;
 	const char *account_url;
-	const char *thumbprint;	       /* of the account key */
-	const char *token;	       /* present, ready, cleanup */
+	const char *thumbprint;        /* of the account key */
+	const char *token;             /* present, ready, cleanup */
 	const char *key_authorization; /* token "." thumbprint; NULL without a token */
 	const char *challenge_json;    /* the CA's challenge object as text */
-	const char *saved;	       /* what want gave */
+	const char *saved;             /* what want gave */
 };
 
 struct postseal_challenge {
@@ -267,16 +278,21 @@ struct postseal_challenge {
 	unsigned flags;
 	/* Can it do this name here and now? NULL = always. Not OK: the next one is tried and
 	 * the detail is shown. */
-	void (*offers)(void *instance, const struct postseal_task *task, struct postseal_call *call);
+	void (*offers)(void *instance, const struct postseal_task *task,
+		struct postseal_call *call);
 	/* Ahead of any order: what must stand outside before it can succeed. NULL =
 	 * nothing. NOT_YET may go on for weeks. */
-	void (*want)(void *instance, const struct postseal_task *task, struct postseal_call *call);
+	void (*want)(void *instance, const struct postseal_task *task,
+		struct postseal_call *call);
 	/* Give the answer. Must not be NULL. */
-	void (*present)(void *instance, const struct postseal_task *task, struct postseal_call *call);
+	void (*present)(void *instance, const struct postseal_task *task,
+		struct postseal_call *call);
 	/* Is it seen? NOT_YET: asked again. NULL = no way to look. */
-	void (*ready)(void *instance, const struct postseal_task *task, struct postseal_call *call);
+	void (*ready)(void *instance, const struct postseal_task *task,
+		struct postseal_call *call);
 	/* Take the answer back. NULL = nothing to do. */
-	void (*cleanup)(void *instance, const struct postseal_task *task, struct postseal_call *call);
+	void (*cleanup)(void *instance, const struct postseal_task *task,
+		struct postseal_call *call);
 	/* Drop the call. NULL: the plugin completes all calls from within. */
 	void (*cancel)(void *instance, struct postseal_call *call);
 };
@@ -287,11 +303,11 @@ struct postseal_bundle {
 	size_t size;
 	const char *domain;
 	const char *const *names; /* NULL-terminated */
-	const char *key_type;	  /* "ecdsa-p256", … */
-	const char *chain_pem;	  /* leaf first */
+	const char *key_type;     /* "ecdsa-p256", … */
+	const char *chain_pem;    /* leaf first */
 	const char *key_pem;
-	const char *fingerprint;  /* SHA-256 of the leaf, hexadecimal */
-	uint64_t not_after_sec;	  /* calendar time */
+	const char *fingerprint; /* SHA-256 of the leaf, hexadecimal */
+	uint64_t not_after_sec;  /* calendar time */
 };
 
 struct postseal_deploy {
@@ -306,7 +322,7 @@ struct postseal_deploy {
 
 struct postseal_notice {
 	size_t size;
-	const char *kind;    /* "served", "failed", … as `postsealctl events` shows it */
+	const char *kind; /* "served", "failed", … as `postsealctl events` shows it */
 	const char *subject; /* domain, authority, …; NULL */
 	const char *text;
 	uint64_t at_sec; /* calendar time */
@@ -340,8 +356,9 @@ struct postseal_plugin {
 	const struct postseal_setting *settings; /* NULL = none */
 	/* One instance per block that uses it. *ret goes to all methods. 0, or a negative
 	 * errno with a sentence in detail (size octets). NULL = no instance data. */
-	int (*open)(struct postseal_host *host, const struct postseal_services *services,
-		void **ret, char *detail, size_t size);
+	int (*open)(struct postseal_host *host,
+		const struct postseal_services *services, void **ret, char *detail,
+		size_t size);
 	/* All calls have been completed or cancelled before. */
 	void (*close)(void *instance);
 	/* Exactly the one of `kind` is set. */
@@ -351,7 +368,7 @@ struct postseal_plugin {
 };
 
 /* First initialiser of every descriptor. */
-#define POSTSEAL_PLUGIN_ABI \
+#define POSTSEAL_PLUGIN_ABI                                               \
 	.abi_major = POSTSEAL_ABI_MAJOR, .abi_minor = POSTSEAL_ABI_MINOR, \
 	.size = sizeof(struct postseal_plugin)
 

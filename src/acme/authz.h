@@ -9,14 +9,15 @@
 #include "acme/order.h"
 
 enum acme_authz_state {
-	ACME_AUTHZ_READ,    /* fetching it */
-	ACME_AUTHZ_SOLVE,   /* the solver is at work */
-	ACME_AUTHZ_SUBMIT,  /* telling the CA */
-	ACME_AUTHZ_POLL,    /* waiting for its verdict */
+	ACME_AUTHZ_READ,   /* fetching it */
+	ACME_AUTHZ_SOLVE,  /* the solver is at work */
+	ACME_AUTHZ_SUBMIT, /* telling the CA */
+	ACME_AUTHZ_POLL,   /* waiting for its verdict */
 	ACME_AUTHZ_VALID,
 	ACME_AUTHZ_INVALID,
 	_ACME_AUTHZ_STATE_MAX,
 };
+
 const char *acme_authz_state_name(enum acme_authz_state state);
 
 struct acme_authz;
@@ -45,7 +46,7 @@ struct acme_authz_result {
 typedef void acme_authz_done_fn(const struct acme_authz_result *result, void *userdata);
 
 int acme_authz_start(struct acme_authz **ret, struct acme_client *client,
-	const struct acme_authz_params *params, acme_authz_done_fn *done, void *userdata,
-	struct err *err);
+	const struct acme_authz_params *params, acme_authz_done_fn *done,
+	void *userdata, struct err *err);
 struct acme_authz *acme_authz_cancel(struct acme_authz *op);
 DEFINE_CLEANUP(struct acme_authz *, acme_authz_cancel)

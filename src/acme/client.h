@@ -15,20 +15,20 @@
 #include "io/loop.h"
 #include "util/log.h"
 
-#define ACME_JSON_BYTES_MAX (64 * 1024)
+#define ACME_JSON_BYTES_MAX  (64 * 1024)
 #define ACME_CHAIN_BYTES_MAX (256 * 1024)
-#define ACME_NONCES_MAX 32
+#define ACME_NONCES_MAX      32
 
 struct acme_client;
 
 struct acme_client_params {
 	struct loop *loop;
-	struct http_client *http;	    /* borrowed */
-	const char *directory_url;	    /* copied */
-	char *const *hosts;		    /* further "host[:port]"; copied; NULL = none */
-	const struct acme_signer *signer;   /* borrowed, outlives the client */
-	const struct log_ctx *log;	    /* borrowed */
-	usec_t request_deadline_usec;	    /* 0 = 30 s */
+	struct http_client *http;  /* borrowed */
+	const char *directory_url; /* copied */
+	char *const *hosts;        /* further "host[:port]"; copied; NULL = none */
+	const struct acme_signer *signer; /* borrowed, outlives the client */
+	const struct log_ctx *log;        /* borrowed */
+	usec_t request_deadline_usec;     /* 0 = 30 s */
 };
 
 int acme_client_new(struct acme_client **ret, const struct acme_client_params *params,
@@ -39,10 +39,10 @@ DEFINE_CLEANUP(struct acme_client *, acme_client_free)
 
 struct acme_directory {
 	char *new_nonce, *new_account, *new_order, *revoke_cert, *key_change;
-	char *renewal_info; /* NULL = no ARI */
+	char *renewal_info;     /* NULL = no ARI */
 	char *terms_of_service; /* NULL */
-	char **caa_identities;	/* NULL-terminated, maybe NULL */
-	char **profiles;	/* names; NULL = none advertised */
+	char **caa_identities;  /* NULL-terminated, maybe NULL */
+	char **profiles;        /* names; NULL = none advertised */
 	bool external_account_required;
 };
 
@@ -52,11 +52,13 @@ const char *acme_client_get_account(const struct acme_client *client);
 const struct acme_signer *acme_client_get_signer(const struct acme_client *client);
 struct loop *acme_client_get_loop(const struct acme_client *client);
 /* NULL until an operation has fetched it; fetched again after a day, or after a failure. */
-const struct acme_directory *acme_client_get_directory(const struct acme_client *client);
+const struct acme_directory *acme_client_get_directory(
+	const struct acme_client *client);
 /* The CA's Date of the last answer less our wall clock then, in seconds; 0 = unknown. */
 int64_t acme_client_get_clock_skew_sec(const struct acme_client *client);
 /* Is that URL one that this CA may hand out? */
-int acme_client_check_url(const struct acme_client *client, const char *url, struct err *err);
+int acme_client_check_url(
+	const struct acme_client *client, const char *url, struct err *err);
 
 /* --- signed requests: the base of account, order, authz -------------------------------- */
 struct acme_request;
@@ -71,7 +73,7 @@ enum acme_resource {
 };
 
 enum {
-	ACME_SIGN_JWK = 1 << 0,	  /* even if the account is known */
+	ACME_SIGN_JWK = 1 << 0,   /* even if the account is known */
 	ACME_WANT_CHAIN = 1 << 1, /* accept application/pem-certificate-chain */
 	ACME_PLAIN_GET = 1 << 2,  /* unauthenticated GET (ARI) */
 };
@@ -92,20 +94,21 @@ enum acme_request_outcome {
 struct acme_request_result {
 	enum acme_request_outcome outcome;
 	unsigned status;
-	json_t *json;		/* borrowed; object; NULL when there is no JSON body */
+	json_t *json; /* borrowed; object; NULL when there is no JSON body */
 	const char *body;
 	size_t body_len;
-	const char *location;	/* checked origin; NULL */
-	usec_t retry_at_usec;	/* wall; from Retry-After, 0 = not said */
+	const char *location; /* checked origin; NULL */
+	usec_t retry_at_usec; /* wall; from Retry-After, 0 = not said */
 	const struct acme_problem *problem;
-	const struct err *err;	/* set for REFUSED and FAILED */
+	const struct err *err; /* set for REFUSED and FAILED */
 };
 
-typedef void acme_request_done_fn(const struct acme_request_result *result, void *userdata);
+typedef void acme_request_done_fn(
+	const struct acme_request_result *result, void *userdata);
 
 /* Fetches the directory and a nonce first where needed. Contract: STYLE.md section 6. */
 int acme_request_start(struct acme_request **ret, struct acme_client *client,
-	const struct acme_request_params *params, acme_request_done_fn *done, void *userdata,
-	struct err *err);
+	const struct acme_request_params *params, acme_request_done_fn *done,
+	void *userdata, struct err *err);
 struct acme_request *acme_request_cancel(struct acme_request *op);
 DEFINE_CLEANUP(struct acme_request *, acme_request_cancel)

@@ -2,11 +2,12 @@
 /* Problem documents (RFC 7807 as RFC 8555 6.7 uses it), subproblems included. */
 #pragma once
 
-#include "util/err.h"
 #include <jansson.h>
 
+#include "util/err.h"
+
 #define ACME_SUBPROBLEMS_MAX 100
-#define ACME_URN "urn:ietf:params:acme:error:"
+#define ACME_URN             "urn:ietf:params:acme:error:"
 
 enum acme_problem_type {
 	ACME_PROBLEM_OTHER, /* not an ACME URN, or one that we do not know */
@@ -40,15 +41,15 @@ enum acme_problem_type {
 };
 
 struct acme_subproblem {
-	char *type;	  /* URN */
+	char *type; /* URN */
 	char *detail;
 	char *identifier; /* the name it is about, or NULL */
 };
 
 struct acme_problem {
 	enum acme_problem_type type;
-	char *urn;	/* as sent; never NULL in a filled one */
-	char *detail;	/* cleaned; NULL */
+	char *urn;      /* as sent; never NULL in a filled one */
+	char *detail;   /* cleaned; NULL */
 	char *instance; /* URL for a person (userActionRequired); NULL */
 	unsigned status;
 	struct acme_subproblem *sub;
@@ -68,9 +69,9 @@ char *acme_problem_format(const struct acme_problem *problem);
 int acme_problem_to_err(const struct acme_problem *problem, int code, struct err *err);
 
 enum acme_reaction {
-	ACME_REACTION_RETRY,  /* trouble of the CA: back off and try again */
-	ACME_REACTION_WAIT,   /* rate limit: not before its Retry-After */
-	ACME_REACTION_PERSON, /* no use before somebody changes something: daily */
+	ACME_REACTION_RETRY,   /* trouble of the CA: back off and try again */
+	ACME_REACTION_WAIT,    /* rate limit: not before its Retry-After */
+	ACME_REACTION_PERSON,  /* no use before somebody changes something: daily */
 	ACME_REACTION_ACCOUNT, /* the account is unknown or stopped */
 };
 /* What facts (acme.md 2.6) say about that type. */

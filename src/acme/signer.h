@@ -3,12 +3,13 @@
  * an operation that starts and is done later, since keys may live in a token. */
 #pragma once
 
-#include "util/err.h"
 #include <stdint.h>
 
+#include "util/err.h"
+
 /* signature NULL: err says why. Exactly once, never before sign_start returned. */
-typedef void acme_signed_fn(const uint8_t *signature, size_t len, const struct err *err,
-	void *userdata);
+typedef void acme_signed_fn(
+	const uint8_t *signature, size_t len, const struct err *err, void *userdata);
 
 struct acme_signer {
 	int (*sign_start)(void *userdata, void **ret_op, const void *data, size_t len,

@@ -7,23 +7,24 @@
  */
 #pragma once
 
-#include "util/err.h"
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "util/err.h"
+
 #define ACME_CHALLENGES_MAX 16
-#define ACME_TOKEN_MAX 128
+#define ACME_TOKEN_MAX      128
 
 struct acme_challenge {
-	char *type;	/* "http-01", … whatever the CA says; cleaned, at most 64 octets */
-	char *url;	/* checked origin */
-	char *token;	/* [A-Za-z0-9_-]{1,128}, or NULL when it has none */
+	char *type; /* "http-01", … whatever the CA says; cleaned, at most 64 octets */
+	char *url;  /* checked origin */
+	char *token; /* [A-Za-z0-9_-]{1,128}, or NULL when it has none */
 	char *status;
-	json_t *json;	/* owned; the whole challenge object, for kinds with more members */
+	json_t *json; /* owned; the whole challenge object, for kinds with more members */
 };
 
 struct acme_offer {
-	const char *name;  /* identifier value, without "*." */
+	const char *name; /* identifier value, without "*." */
 	bool is_wildcard;
 	const struct acme_challenge *challenge;
 	size_t n_challenges;
@@ -36,12 +37,14 @@ struct acme_solved {
 	int index;
 	const struct err *err;
 };
+
 typedef void acme_solved_fn(const struct acme_solved *solved, void *userdata);
 
 struct acme_solver {
 	/* Contract of STYLE.md section 6. The offer lives until done or cancel. */
-	int (*solve_start)(void *userdata, void **ret_op, const struct acme_offer *offer,
-		acme_solved_fn *done, void *done_userdata, struct err *err);
+	int (*solve_start)(void *userdata, void **ret_op,
+		const struct acme_offer *offer, acme_solved_fn *done,
+		void *done_userdata, struct err *err);
 	void (*solve_cancel)(void *userdata, void *op);
 	/* The answer to that challenge is no longer needed: fire and forget, may come
 	 * twice, and may come for one that was never presented. */

@@ -17,8 +17,8 @@ struct conf_block;
 #define CONF_FILE_BYTES_MAX (4 * 1024 * 1024)
 
 struct conf_params {
-	const char *directory;	/* "/etc/postseal" */
-	const char *file;	/* NULL = "postseal.conf" in it */
+	const char *directory;        /* "/etc/postseal" */
+	const char *file;             /* NULL = "postseal.conf" in it */
 	const char *const *overrides; /* NULL-terminated "name=value" or
 				       * "kind name/setting=value"; NULL = none */
 };
@@ -30,8 +30,8 @@ int conf_load(struct conf **ret, const struct conf_schema *schema,
 	const struct conf_params *params, struct conf_report *report);
 /* From text instead of files, for tests and for `!include`-free input; file is the name
  * in messages. */
-int conf_load_text(struct conf **ret, const struct conf_schema *schema, const char *file,
-	const char *text, struct conf_report *report);
+int conf_load_text(struct conf **ret, const struct conf_schema *schema,
+	const char *file, const char *text, struct conf_report *report);
 struct conf *conf_ref(struct conf *conf);
 struct conf *conf_unref(struct conf *conf);
 DEFINE_CLEANUP(struct conf *, conf_unref)
@@ -39,10 +39,11 @@ DEFINE_CLEANUP(struct conf *, conf_unref)
 /* The settings outside all blocks. */
 const struct conf_block *conf_get_root(const struct conf *conf);
 /* Blocks of a kind in file order: index 0.. ; NULL behind the last. */
-const struct conf_block *conf_get_block(const struct conf *conf, const char *kind, size_t i);
+const struct conf_block *conf_get_block(
+	const struct conf *conf, const char *kind, size_t i);
 /* By name ("acmedns second" for an instance), in constant time; NULL = none. */
-const struct conf_block *conf_find_block(const struct conf *conf, const char *kind,
-	const char *name);
+const struct conf_block *conf_find_block(
+	const struct conf *conf, const char *kind, const char *name);
 size_t conf_count_blocks(const struct conf *conf, const char *kind);
 
 const char *conf_block_get_kind(const struct conf_block *block);
@@ -76,12 +77,14 @@ bool conf_block_is_equal(const struct conf_block *a, const struct conf_block *b)
 
 /* What `postsealctl conf` prints. */
 enum {
-	CONF_PRINT_CHANGED = 1 << 0,	/* -n */
-	CONF_PRINT_DEFAULTS = 1 << 1,	/* -d */
-	CONF_PRINT_EXPANDED = 1 << 2,	/* -x */
-	CONF_PRINT_VALUES = 1 << 3,	/* -h */
-	CONF_PRINT_SECRETS = 1 << 4,	/* -P */
+	CONF_PRINT_CHANGED = 1 << 0,  /* -n */
+	CONF_PRINT_DEFAULTS = 1 << 1, /* -d */
+	CONF_PRINT_EXPANDED = 1 << 2, /* -x */
+	CONF_PRINT_VALUES = 1 << 3,   /* -h */
+	CONF_PRINT_SECRETS = 1 << 4,  /* -P */
 };
+
 /* `name`: NULL = all, "setting", or "kind name" or "kind name/setting". -ENOENT: there is
  * no such setting. */
-int conf_print(const struct conf *conf, unsigned flags, const char *name, struct buf *out);
+int conf_print(
+	const struct conf *conf, unsigned flags, const char *name, struct buf *out);

@@ -2,16 +2,17 @@
 /* All errors and warnings of one reading of the configuration, in file order. */
 #pragma once
 
-#include "util/macro.h"
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "util/macro.h"
+
 struct conf_report_entry {
 	bool is_error;
-	char *file;	/* owned; "-o" for overrides */
-	unsigned line;	/* 0 = the file as a whole */
-	char *setting;	/* owned; "listener imaps: backend", NULL = none */
-	char *reason;	/* owned; lower case sentence with what to do */
+	char *file;    /* owned; "-o" for overrides */
+	unsigned line; /* 0 = the file as a whole */
+	char *setting; /* owned; "listener imaps: backend", NULL = none */
+	char *reason;  /* owned; lower case sentence with what to do */
 };
 
 struct conf_report {

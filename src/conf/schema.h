@@ -7,53 +7,55 @@
  */
 #pragma once
 
-#include "util/macro.h"
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "util/macro.h"
+
 enum conf_type {
 	CONF_STRING,
-	CONF_STRINGS,	/* list, split at blanks or commas */
-	CONF_BOOL,	/* yes, no */
-	CONF_INT,	/* min..max */
-	CONF_DURATION,	/* usec; min..max in usec */
-	CONF_SIZE,	/* octets: 64k, 10M */
-	CONF_ENUM,	/* one of `values` */
-	CONF_ENUMS,	/* list of `values`, no duplicates */
-	CONF_NAME,	/* one DNS name */
-	CONF_NAMES,	/* list of DNS names; %d is the domain; U-labels are converted */
-	CONF_REF,	/* name of a block of kind `refers` */
-	CONF_REFS,	/* list of such names */
-	CONF_ADDRESS,	/* numeric address and port, or unix:/path */
+	CONF_STRINGS,  /* list, split at blanks or commas */
+	CONF_BOOL,     /* yes, no */
+	CONF_INT,      /* min..max */
+	CONF_DURATION, /* usec; min..max in usec */
+	CONF_SIZE,     /* octets: 64k, 10M */
+	CONF_ENUM,     /* one of `values` */
+	CONF_ENUMS,    /* list of `values`, no duplicates */
+	CONF_NAME,     /* one DNS name */
+	CONF_NAMES,    /* list of DNS names; %d is the domain; U-labels are converted */
+	CONF_REF,      /* name of a block of kind `refers` */
+	CONF_REFS,     /* list of such names */
+	CONF_ADDRESS,  /* numeric address and port, or unix:/path */
 	CONF_ADDRESSES, /* list of such */
-	CONF_URL,	/* https:// only */
-	CONF_PATH,	/* absolute path */
+	CONF_URL,       /* https:// only */
+	CONF_PATH,      /* absolute path */
 	CONF_EMAIL,
-	CONF_MODE,	/* octal file mode */
+	CONF_MODE, /* octal file mode */
 	_CONF_TYPE_MAX,
 };
 
 enum {
-	CONF_REQUIRED = 1 << 0, /* no default: must be set (in the block or by inheritance) */
-	CONF_SECRET = 1 << 1,	/* hidden by `conf`; best read by </path */
+	CONF_REQUIRED =
+		1 << 0, /* no default: must be set (in the block or by inheritance) */
+	CONF_SECRET = 1 << 1,    /* hidden by `conf`; best read by </path */
 	CONF_INHERITED = 1 << 2, /* a block without it takes its base's value */
 };
 
 struct conf_setting {
 	const char *name;
 	enum conf_type type;
-	const char *fallback; /* text of the default; NULL = unset */
-	int64_t min, max;     /* both 0 = no limits */
-	const char *unit;     /* for the manual: "seconds", NULL = none */
+	const char *fallback;      /* text of the default; NULL = unset */
+	int64_t min, max;          /* both 0 = no limits */
+	const char *unit;          /* for the manual: "seconds", NULL = none */
 	const char *const *values; /* NULL-terminated; for enums */
-	const char *refers;	   /* block kind, for refs */
+	const char *refers;        /* block kind, for refs */
 	unsigned flags;
 	const char *text; /* one sentence for the manual page */
 };
 
 enum {
 	CONF_BLOCK_PATTERN = 1 << 0, /* its name is a DNS name or "*.name" (domain) */
-	CONF_BLOCK_PLUGIN = 1 << 1, /* name is a plugin's, then optionally an instance:
+	CONF_BLOCK_PLUGIN = 1 << 1,  /* name is a plugin's, then optionally an instance:
 				     * `dns acmedns second { }` */
 };
 
@@ -68,9 +70,9 @@ struct conf_kind {
 	unsigned flags;
 	const struct conf_setting *settings; /* borrowed; n_settings rows */
 	size_t n_settings;
-	const char *base_kind;	  /* NULL = none */
+	const char *base_kind;    /* NULL = none */
 	const char *base_setting; /* NULL = only "default" */
-	const char *text;	  /* one sentence for the manual page */
+	const char *text;         /* one sentence for the manual page */
 };
 
 struct conf_schema;
@@ -83,7 +85,8 @@ void conf_schema_add_kind(struct conf_schema *schema, const struct conf_kind *ki
 /* The settings of one plugin for blocks `kind plugin { }`; kind is one with
  * CONF_BLOCK_PLUGIN. A block of a plugin that was not added is an error. */
 void conf_schema_add_plugin(struct conf_schema *schema, const char *kind,
-	const char *plugin, const struct conf_setting *settings, size_t n, const char *text);
+	const char *plugin, const struct conf_setting *settings, size_t n,
+	const char *text);
 /* Additional values of a CONF_REFS/CONF_REF/CONF_ENUMS setting that are legal without
  * a block ("front" for deploy; every loaded challenge). */
 void conf_schema_add_value(struct conf_schema *schema, const char *kind,

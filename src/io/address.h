@@ -3,9 +3,10 @@
  * "unix:/run/x.sock". Numeric only; no look-ups. */
 #pragma once
 
-#include "util/err.h"
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#include "util/err.h"
 
 #define ADDRESS_TEXT_MAX 160
 
@@ -22,5 +23,6 @@ void address_to_loopback(const struct address *address, struct address *ret);
 
 /* Non-blocking close-on-exec sockets. listen: SO_REUSEADDR, IPV6_V6ONLY off, a stale
  * unix socket is replaced. connect: *ret_fd is connecting or connected. */
-int address_listen(const struct address *address, int backlog, int *ret_fd, struct err *err);
+int address_listen(
+	const struct address *address, int backlog, int *ret_fd, struct err *err);
 int address_connect(const struct address *address, int *ret_fd, struct err *err);

@@ -6,15 +6,16 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "util/buf.h"
 #include "util/err.h"
-#include <sys/types.h>
 
 struct atomic_file_params {
 	const char *path;
 	const void *data;
 	size_t len;
-	mode_t mode;	   /* such as 0600 */
+	mode_t mode;       /* such as 0600 */
 	const char *owner; /* user name, NULL = as we are */
 	const char *group; /* group name, NULL = as we are */
 };
@@ -23,7 +24,8 @@ int atomic_file_write(const struct atomic_file_params *params, struct err *err);
 
 /* A set of files that belong together: all temporaries are written and synced before
  * the first rename. */
-int atomic_file_write_set(const struct atomic_file_params *params, size_t n, struct err *err);
+int atomic_file_write_set(
+	const struct atomic_file_params *params, size_t n, struct err *err);
 
 /* Reads a regular file of at most max octets. FILE_PRIVATE: refused when group or
  * others may read it and FILE_GROUP does not allow the group; the error says which chmod. */
@@ -31,4 +33,6 @@ enum {
 	FILE_PRIVATE = 1 << 0,
 	FILE_GROUP = 1 << 1, /* the group may read (secrets are 0640 root:postseal) */
 };
-int file_read(const char *path, unsigned flags, size_t max_bytes, struct buf *ret, struct err *err);
+
+int file_read(const char *path, unsigned flags, size_t max_bytes, struct buf *ret,
+	struct err *err);

@@ -11,17 +11,17 @@ struct exec;
 
 struct exec_params {
 	const char *const *argv; /* NULL-terminated; argv[0] is an absolute path */
-	const char *const *env;	 /* NULL-terminated "NAME=value"; NULL = PATH only */
-	const void *input;	 /* for its stdin; copied; NULL = /dev/null */
+	const char *const *env;  /* NULL-terminated "NAME=value"; NULL = PATH only */
+	const void *input;       /* for its stdin; copied; NULL = /dev/null */
 	size_t input_len;
-	const char *directory;	 /* NULL = "/" */
+	const char *directory; /* NULL = "/" */
 	size_t max_output_bytes; /* stdout and stderr together; 0 = 16 KiB; the rest is dropped */
-	usec_t deadline_usec;	 /* duration; 0 = 60 s; then SIGTERM, after 2 s SIGKILL to the group */
+	usec_t deadline_usec; /* duration; 0 = 60 s; then SIGTERM, after 2 s SIGKILL to the group */
 };
 
 enum exec_outcome {
-	EXEC_EXITED,	/* look at code */
-	EXEC_SIGNALED,	/* look at code: the signal */
+	EXEC_EXITED,   /* look at code */
+	EXEC_SIGNALED, /* look at code: the signal */
 	EXEC_DEADLINE,
 	EXEC_NOT_STARTED, /* no such program, no permission: see detail */
 	_EXEC_OUTCOME_MAX,

@@ -14,18 +14,19 @@
  */
 #pragma once
 
-#include "io/loop.h"
-#include "util/buf.h"
 #include <stdint.h>
 
-#define FRAME_VERSION 1
-#define FRAME_FDS_MAX 8
+#include "io/loop.h"
+#include "util/buf.h"
+
+#define FRAME_VERSION   1
+#define FRAME_FDS_MAX   8
 #define FRAME_BYTES_MAX (1024 * 1024)
 
 /* A frame to send. */
 struct frame {
 	uint16_t type;
-	struct buf fields; /* set max_bytes by frame_init */
+	struct buf fields;      /* set max_bytes by frame_init */
 	int fds[FRAME_FDS_MAX]; /* owned; closed by frame_done and after sending */
 	unsigned n_fds;
 	int error; /* first failure of an add (-E2BIG); frame_stream_send returns it */
@@ -58,8 +59,8 @@ int frame_view_get_bytes(const struct frame_view *view, uint16_t tag,
 	const uint8_t **ret_data, size_t *ret_len);
 int frame_view_get_str(const struct frame_view *view, uint16_t tag, char **ret);
 /* Fallback when absent; -EPROTO when not 8 octets. */
-int frame_view_get_u64(const struct frame_view *view, uint16_t tag, uint64_t fallback,
-	uint64_t *ret);
+int frame_view_get_u64(
+	const struct frame_view *view, uint16_t tag, uint64_t fallback, uint64_t *ret);
 
 struct frame_stream;
 /* May free the stream. */
@@ -81,9 +82,10 @@ int frame_stream_new(struct frame_stream **ret, struct loop *loop, int fd,
 struct frame_stream *frame_stream_free(struct frame_stream *stream);
 DEFINE_CLEANUP(struct frame_stream *, frame_stream_free)
 /* Queues; empties the frame (fds and fields move). Never calls back from within. */
-int frame_stream_send(struct frame_stream *stream, struct frame *frame, struct err *err);
+int frame_stream_send(
+	struct frame_stream *stream, struct frame *frame, struct err *err);
 /* True when nothing is queued. */
 bool frame_stream_is_flushed(const struct frame_stream *stream);
 /* Peer's credentials (SO_PEERCRED). */
-int frame_stream_get_peer(const struct frame_stream *stream, pid_t *ret_pid, uid_t *ret_uid,
-	gid_t *ret_gid);
+int frame_stream_get_peer(const struct frame_stream *stream, pid_t *ret_pid,
+	uid_t *ret_uid, gid_t *ret_gid);

@@ -17,7 +17,7 @@ struct http_request;
 
 struct http_client_params {
 	const char *user_agent;
-	const char *ca_file;	/* PEM of trusted CAs; NULL = the system's bundle */
+	const char *ca_file;      /* PEM of trusted CAs; NULL = the system's bundle */
 	unsigned max_connections; /* per host; 0 = 1 */
 };
 
@@ -46,7 +46,7 @@ struct http_params {
 	const void *body; /* copied */
 	size_t body_len;
 	const char *content_type; /* NULL = none */
-	const char *accept;	  /* NULL = none */
+	const char *accept;       /* NULL = none */
 	/* Connect to this instead of the URL's host: "127.0.0.1:8080", "[::1]:80". The
 	 * Host header stays the URL's. */
 	const char *connect_to;
@@ -55,9 +55,9 @@ struct http_params {
 };
 
 enum http_outcome {
-	HTTP_OK,	/* an answer came: look at status */
+	HTTP_OK,        /* an answer came: look at status */
 	HTTP_UNREACHED, /* name, route, refused, reset */
-	HTTP_TLS,	/* certificate or handshake */
+	HTTP_TLS,       /* certificate or handshake */
 	HTTP_DEADLINE,
 	HTTP_TOO_LARGE,
 	HTTP_BROKEN, /* answer malformed or cut off */
@@ -66,10 +66,10 @@ enum http_outcome {
 
 struct http_result {
 	enum http_outcome outcome;
-	unsigned status;	/* 0 unless HTTP_OK */
-	const char *body;	/* NUL-terminated after body_len octets; never NULL */
+	unsigned status;  /* 0 unless HTTP_OK */
+	const char *body; /* NUL-terminated after body_len octets; never NULL */
 	size_t body_len;
-	const char *detail;	/* cause in words unless HTTP_OK, else NULL */
+	const char *detail; /* cause in words unless HTTP_OK, else NULL */
 	const struct http_headers *headers;
 };
 
@@ -84,16 +84,19 @@ DEFINE_CLEANUP(struct http_request *, http_request_cancel)
 
 /* The nth header of that name (any case), trimmed, or NULL. At most 64 headers of
  * at most 8 KiB are kept. */
-const char *http_header(const struct http_result *result, const char *name, unsigned nth);
+const char *http_header(
+	const struct http_result *result, const char *name, unsigned nth);
 
 /* --- for a client of another make (tests): what http_client_new fills in ---------- */
 struct http_headers {
 	size_t n;
+
 	struct http_header_field {
 		char *name;
 		char *value;
-	} *field;
+	} * field;
 };
+
 struct http_client_ops {
 	int (*request_start)(struct http_request **ret, struct http_client *client,
 		const struct http_params *params, http_done_fn *done, void *userdata,
@@ -101,10 +104,12 @@ struct http_client_ops {
 	struct http_request *(*request_cancel)(struct http_request *req);
 	struct http_client *(*free)(struct http_client *client);
 };
+
 /* First member of every client and of every request. */
 struct http_client {
 	const struct http_client_ops *ops;
 };
+
 struct http_request {
 	const struct http_client_ops *ops;
 };

@@ -10,11 +10,12 @@
  */
 #pragma once
 
+#include <stdint.h>
+#include <sys/types.h>
+
 #include "util/err.h"
 #include "util/macro.h"
 #include "util/usec.h"
-#include <stdint.h>
-#include <sys/types.h>
 
 struct loop;
 struct loop_io;
@@ -26,7 +27,7 @@ struct loop_child;
 enum {
 	LOOP_IN = 1 << 0,
 	LOOP_OUT = 1 << 1,
-	LOOP_HUP = 1 << 2,	 /* only reported: error or hang-up */
+	LOOP_HUP = 1 << 2,       /* only reported: error or hang-up */
 	LOOP_EXCLUSIVE = 1 << 3, /* for shared listening sockets; epoll loop only */
 };
 
@@ -67,7 +68,7 @@ DEFINE_CLEANUP(struct loop_io *, loop_io_free)
 
 /* A timer starts disarmed and fires once each time it is set. */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *userdata);
-void loop_timer_set(struct loop_timer *timer, usec_t at_usec);	  /* monotonic */
+void loop_timer_set(struct loop_timer *timer, usec_t at_usec);    /* monotonic */
 void loop_timer_set_after(struct loop_timer *timer, usec_t usec); /* from now */
 /* Calendar time: also fires early enough after the clock was set. */
 void loop_timer_set_wall(struct loop_timer *timer, usec_t wall_usec);

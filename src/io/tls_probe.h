@@ -5,25 +5,27 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include "io/address.h"
 #include "io/loop.h"
-#include <stdint.h>
 
 struct tls_probe;
 
 struct tls_probe_params {
 	struct address address;
-	const char *sni;	 /* NULL = none */
+	const char *sni;         /* NULL = none */
 	const char *const *alpn; /* NULL-terminated; NULL = none */
-	const char *priority;	 /* GnuTLS priority string; NULL = default. Lets a probe ask
+	const char
+		*priority; /* GnuTLS priority string; NULL = default. Lets a probe ask
 				  * for RSA or ECDSA alone */
-	usec_t deadline_usec;	 /* duration; 0 = 10 s */
+	usec_t deadline_usec; /* duration; 0 = 10 s */
 };
 
 enum tls_probe_outcome {
-	TLS_PROBE_OK,	     /* a certificate was shown */
+	TLS_PROBE_OK,        /* a certificate was shown */
 	TLS_PROBE_UNREACHED, /* not connected */
-	TLS_PROBE_TLS,	     /* connected, but no handshake */
+	TLS_PROBE_TLS,       /* connected, but no handshake */
 	TLS_PROBE_DEADLINE,
 	_TLS_PROBE_OUTCOME_MAX,
 };
@@ -33,9 +35,9 @@ struct tls_probe_result {
 	const uint8_t *leaf; /* DER; NULL unless OK */
 	size_t leaf_len;
 	uint8_t fingerprint[32]; /* SHA-256 of the leaf */
-	unsigned n_chain;	 /* certificates shown */
-	const char *alpn;	 /* what was negotiated, or NULL */
-	const char *detail;	 /* cause in words unless OK */
+	unsigned n_chain;        /* certificates shown */
+	const char *alpn;        /* what was negotiated, or NULL */
+	const char *detail;      /* cause in words unless OK */
 };
 
 typedef void tls_probe_done_fn(const struct tls_probe_result *result, void *userdata);

@@ -10,7 +10,7 @@
 #include "io/frame.h"
 #include "util/json_view.h"
 
-#define COMMAND_NAME_MAX 32
+#define COMMAND_NAME_MAX  32
 #define COMMAND_BYTES_MAX (1024 * 1024)
 
 enum command_exit {
@@ -24,8 +24,8 @@ enum command_exit {
 
 /* Frames of either side. */
 void command_request_pack(const char *name, const json_t *args, struct frame *frame);
-int command_request_unpack(const struct frame_view *view, char **ret_name, json_t **ret_args,
-	struct err *err);
+int command_request_unpack(const struct frame_view *view, char **ret_name,
+	json_t **ret_args, struct err *err);
 void command_row_pack(const json_t *row, struct frame *frame);
 int command_row_unpack(const struct frame_view *view, json_t **ret, struct err *err);
 void command_end_pack(enum command_exit code, const char *message, struct frame *frame);
@@ -36,7 +36,8 @@ int command_end_unpack(const struct frame_view *view, enum command_exit *ret_cod
  * number of times before done. */
 struct command_call;
 typedef void command_row_fn(const json_t *row, void *userdata);
-typedef void command_done_fn(enum command_exit code, const char *message, void *userdata);
+typedef void command_done_fn(
+	enum command_exit code, const char *message, void *userdata);
 
 struct command_call_params {
 	const char *socket_path;

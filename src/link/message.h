@@ -54,9 +54,10 @@ enum link_type {
 };
 
 /* How the configuration names them; NULL-terminated. */
-extern const char *const link_protocol_names[]; /* smtp submission imap pop3 sieve https http other */
-extern const char *const link_tls_names[];	/* implicit none */
-extern const char *const link_proxy_names[];	/* none v2 */
+extern const char *const
+	link_protocol_names[]; /* smtp submission imap pop3 sieve https http other */
+extern const char *const link_tls_names[];         /* implicit none */
+extern const char *const link_proxy_names[];       /* none v2 */
 extern const char *const link_unknown_sni_names[]; /* default reject */
 
 enum link_protocol {
@@ -72,12 +73,12 @@ enum link_protocol {
 };
 
 struct link_configure {
-	struct hash_key names_key;	/* of the set of names */
-	uint8_t ticket_key[64];		/* master; per listener and name derived from it */
+	struct hash_key names_key; /* of the set of names */
+	uint8_t ticket_key[64];    /* master; per listener and name derived from it */
 	char *placeholder_chain_pem;
-	char *placeholder_key_pem;	/* secret */
-	uint64_t max_contexts;		/* bound of the cache */
-	uint64_t max_connections;	/* of this worker */
+	char *placeholder_key_pem; /* secret */
+	uint64_t max_contexts;     /* bound of the cache */
+	uint64_t max_connections;  /* of this worker */
 	uint64_t log_level;
 };
 
@@ -85,14 +86,14 @@ struct link_listener {
 	char *name;
 	int fd; /* in the frame; -1 after it was taken */
 	enum link_protocol protocol;
-	unsigned tls;		/* index of link_tls_names */
-	char *backend;		/* address text; NULL = none (http: redirect only) */
+	unsigned tls;            /* index of link_tls_names */
+	char *backend;           /* address text; NULL = none (http: redirect only) */
 	unsigned proxy_protocol; /* index of link_proxy_names */
-	unsigned unknown_sni;	/* index of link_unknown_sni_names */
-	char *default_name;	/* for no SNI, and unknown ones; NULL = placeholder */
-	bool acme;		/* answers acme-tls/1 */
-	char **alpn;		/* protocols that are offered to clients; NULL = none */
-	char *redirect_port;	/* http: ":8443", "" or NULL = 443 */
+	unsigned unknown_sni;    /* index of link_unknown_sni_names */
+	char *default_name;      /* for no SNI, and unknown ones; NULL = placeholder */
+	bool acme;               /* answers acme-tls/1 */
+	char **alpn;         /* protocols that are offered to clients; NULL = none */
+	char *redirect_port; /* http: ":8443", "" or NULL = 443 */
 	usec_t handshake_timeout_usec;
 	usec_t idle_timeout_usec;
 	usec_t connect_timeout_usec; /* to the backend */
@@ -114,9 +115,9 @@ enum {
 struct link_lookup {
 	uint64_t request; /* of this worker; never 0 */
 	char *listener;
-	char *name;	/* SNI, normalised */
+	char *name;      /* SNI, normalised */
 	unsigned client; /* LINK_CLIENT_ */
-	char *alpn;	/* first one offered; NULL */
+	char *alpn;      /* first one offered; NULL */
 };
 
 /*
@@ -127,10 +128,10 @@ struct link_lookup {
 struct link_context {
 	uint64_t request;
 	uint64_t certificate_id;
-	char *name;		/* as looked up, or as in the certificate ("*.x" too) */
+	char *name; /* as looked up, or as in the certificate ("*.x" too) */
 	bool is_rsa;
-	char *chain_pem;	/* NULL with certificate_id 0 */
-	char *key_pem;		/* secret */
+	char *chain_pem; /* NULL with certificate_id 0 */
+	char *key_pem;   /* secret */
 };
 
 struct link_context_ack {
@@ -156,7 +157,7 @@ struct link_ack {
 };
 
 struct link_stats {
-	uint64_t connections;	    /* open now */
+	uint64_t connections; /* open now */
 	uint64_t accepted, handshakes, resumed, failed, rejected, timeouts;
 	uint64_t backend_failed, acme_answered, lookups, contexts;
 	uint64_t bytes_in, bytes_out;
@@ -165,9 +166,10 @@ struct link_stats {
 
 /* pack: into an initialised frame (frame_init with the type and BUF_SECRET where one is
  * inside). unpack: 0 or -EPROTO with a sentence. */
-#define LINK_DECLARE(noun, type) \
-	void noun##_pack(const struct noun *m, struct frame *frame); \
-	int noun##_unpack(const struct frame_view *view, struct noun *ret, struct err *err); \
+#define LINK_DECLARE(noun, type)                                                   \
+	void noun##_pack(const struct noun *m, struct frame *frame);               \
+	int noun##_unpack(                                                         \
+		const struct frame_view *view, struct noun *ret, struct err *err); \
 	void noun##_done(struct noun *m)
 LINK_DECLARE(link_configure, LINK_CONFIGURE);
 LINK_DECLARE(link_listener, LINK_LISTENER);

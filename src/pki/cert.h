@@ -3,20 +3,22 @@
  * before its activation (promise 1). */
 #pragma once
 
-#include "pki/key.h"
-#include "util/usec.h"
 #include <gnutls/x509.h>
 #include <stdint.h>
 
-#define CERT_CHAIN_MAX 10
-#define CERT_PEM_BYTES_MAX (256 * 1024)
+#include "pki/key.h"
+#include "util/usec.h"
+
+#define CERT_CHAIN_MAX         10
+#define CERT_PEM_BYTES_MAX     (256 * 1024)
 #define CERT_FINGERPRINT_BYTES 32
 
 struct cert_chain;
 
 /* PEM with 1 to CERT_CHAIN_MAX certificates. Anything but certificates and white space
  * between them (a key, text, a NUL) is refused: -EBADMSG. */
-int cert_chain_parse_pem(struct cert_chain **ret, const char *pem, size_t len, struct err *err);
+int cert_chain_parse_pem(
+	struct cert_chain **ret, const char *pem, size_t len, struct err *err);
 int cert_chain_format_pem(const struct cert_chain *chain, char **ret, struct err *err);
 struct cert_chain *cert_chain_free(struct cert_chain *chain);
 DEFINE_CLEANUP(struct cert_chain *, cert_chain_free)
@@ -33,7 +35,8 @@ const char *cert_chain_get_serial(const struct cert_chain *chain);
 const char *cert_chain_get_issuer(const struct cert_chain *chain);
 /* ARI certificate identifier (RFC 9773 4.1); owned by the caller. -ENODATA: the leaf
  * has no authority key identifier. */
-int cert_chain_format_ari_id(const struct cert_chain *chain, char **ret, struct err *err);
+int cert_chain_format_ari_id(
+	const struct cert_chain *chain, char **ret, struct err *err);
 
 struct cert_check {
 	const struct key *key;

@@ -5,5 +5,5 @@
 #include "pki/key.h"
 
 /* DER, owned by the caller. At least one name. */
-int csr_generate(const struct key *key, char *const *names, uint8_t **ret, size_t *ret_len,
-	struct err *err);
+int csr_generate(const struct key *key, char *const *names, uint8_t **ret,
+	size_t *ret_len, struct err *err);

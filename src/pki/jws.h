@@ -6,8 +6,9 @@
  */
 #pragma once
 
-#include "util/err.h"
 #include <stdint.h>
+
+#include "util/err.h"
 
 struct jws_params {
 	const char *alg;

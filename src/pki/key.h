@@ -2,10 +2,11 @@
 /* Private keys: account keys and certificate keys (GnuTLS underneath). */
 #pragma once
 
-#include "util/err.h"
 #include <errno.h>
 #include <gnutls/abstract.h>
 #include <stdint.h>
+
+#include "util/err.h"
 
 enum key_type {
 	KEY_ECDSA_P256,

@@ -7,8 +7,8 @@
 
 /* For `name` (NULL: "postseal.invalid"), valid 7 days. PEM, owned by the caller; the key
  * PEM is to be released with secret_free. */
-int selfsigned_generate(const char *name, char **ret_chain_pem, char **ret_key_pem,
-	struct err *err);
+int selfsigned_generate(
+	const char *name, char **ret_chain_pem, char **ret_key_pem, struct err *err);
 
 /* SAN = name, critical acmeIdentifier extension (1.3.6.1.5.5.7.1.31) holding the
  * SHA-256 of the key authorization. The subject has no CN (names may pass 64 octets). */

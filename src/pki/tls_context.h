@@ -7,25 +7,27 @@
  */
 #pragma once
 
-#include "pki/key.h"
 #include <gnutls/gnutls.h>
 #include <stdint.h>
+
+#include "pki/key.h"
 
 struct tls_context;
 
 /* The key must fit the leaf. */
-int tls_context_new(struct tls_context **ret, const char *chain_pem, const char *key_pem,
-	struct err *err);
+int tls_context_new(struct tls_context **ret, const char *chain_pem,
+	const char *key_pem, struct err *err);
 struct tls_context *tls_context_ref(struct tls_context *context);
 struct tls_context *tls_context_unref(struct tls_context *context);
 DEFINE_CLEANUP(struct tls_context *, tls_context_unref)
 
 bool tls_context_is_rsa(const struct tls_context *context);
-const uint8_t *tls_context_get_fingerprint(const struct tls_context *context); /* SHA-256 */
+const uint8_t *tls_context_get_fingerprint(
+	const struct tls_context *context); /* SHA-256 */
 usec_t tls_context_get_not_after(const struct tls_context *context);
 /* Borrowed lists for the retrieve callback. */
-void tls_context_get_lists(const struct tls_context *context, gnutls_pcert_st **ret_pcert,
-	unsigned *ret_n, gnutls_privkey_t *ret_key);
+void tls_context_get_lists(const struct tls_context *context,
+	gnutls_pcert_st **ret_pcert, unsigned *ret_n, gnutls_privkey_t *ret_key);
 
 /* Server credentials whose retrieve callback takes the context from the session's
  * pointer, which the caller sets to a `struct tls_context **`: one per process. */
@@ -36,4 +38,5 @@ int tls_context_new_credentials(gnutls_certificate_credentials_t *ret, struct er
 
 /* A TLS 1.3 handshake, then a TLS 1.2 one, in memory, client asking for `name`; the
  * client must be shown exactly this leaf and able to exchange an octet. */
-int tls_context_rehearse(struct tls_context *context, const char *name, struct err *err);
+int tls_context_rehearse(
+	struct tls_context *context, const char *name, struct err *err);

@@ -12,7 +12,7 @@ struct plugin_result {
 	enum postseal_outcome outcome;
 	const char *detail; /* cleaned; never NULL unless OK */
 	usec_t retry_usec;
-	const char *saved; /* NULL */
+	const char *saved;                        /* NULL */
 	const struct postseal_address *addresses; /* checked: numeric, at most 64 */
 	size_t n_addresses;
 };

@@ -13,20 +13,22 @@
 #include "util/log.h"
 
 struct plugin_host;
-struct plugin;	 /* a loaded shared object */
+struct plugin; /* a loaded shared object */
 struct plugin_instance;
 
 /* What the host asks of core for its services. Operations: STYLE.md section 6. */
 struct plugin_backing {
-	int (*load_state)(void *userdata, const char *plugin, const char *name, char **ret,
-		struct err *err); /* 0 with *ret NULL when there is none */
+	int (*load_state)(void *userdata, const char *plugin, const char *name,
+		char **ret, struct err *err); /* 0 with *ret NULL when there is none */
 	int (*save_state)(void *userdata, const char *plugin, const char *name,
 		const char *text, struct err *err);
 	/* ok false: detail tells. */
-	int (*publish_start)(void *userdata, void **ret_op, const struct postseal_answer *answer,
+	int (*publish_start)(void *userdata, void **ret_op,
+		const struct postseal_answer *answer,
 		void (*done)(bool ok, const char *detail, void *done_userdata),
 		void *done_userdata, struct err *err);
-	int (*look_start)(void *userdata, void **ret_op, const struct postseal_answer *answer,
+	int (*look_start)(void *userdata, void **ret_op,
+		const struct postseal_answer *answer,
 		void (*done)(bool ok, const char *detail, void *done_userdata),
 		void *done_userdata, struct err *err);
 	void (*publication_cancel)(void *userdata, void *op); /* of either */
@@ -37,7 +39,8 @@ struct plugin_backing {
 struct plugin_host_params {
 	struct loop *loop;
 	struct http_client *http; /* for plugins' own requests; borrowed */
-	const struct plugin_backing *backing; /* borrowed; NULL: check only, no instances */
+	const struct plugin_backing
+		*backing; /* borrowed; NULL: check only, no instances */
 	const struct log_ctx *log;
 	usec_t call_deadline_usec; /* for each call; 0 = 2 min */
 };
@@ -58,8 +61,8 @@ int plugin_host_add(struct plugin_host *host, const struct postseal_plugin *desc
  * `deploy`, `notify` may take. */
 void plugin_host_extend_schema(struct plugin_host *host, struct conf_schema *schema);
 
-const struct plugin *plugin_host_find(const struct plugin_host *host,
-	enum postseal_kind kind, const char *name);
+const struct plugin *plugin_host_find(
+	const struct plugin_host *host, enum postseal_kind kind, const char *name);
 /* For listing: NULL behind the last. */
 const struct plugin *plugin_host_get(const struct plugin_host *host, size_t i);
 const char *plugin_get_name(const struct plugin *plugin);

@@ -12,16 +12,17 @@ enum store_certificate_state {
 	STORE_CERTIFICATE_REJECTED,   /* failed its proof, rolled back */
 	_STORE_CERTIFICATE_STATE_MAX,
 };
+
 extern const char *const store_certificate_state_names[_STORE_CERTIFICATE_STATE_MAX];
 
 struct store_certificate {
 	int64_t id;
 	int64_t slot_id;
 	char *authority;
-	char *names;	/* of the leaf, space separated */
+	char *names; /* of the leaf, space separated */
 	char *chain_pem;
-	char *key_pem; /* secret */
-	char *serial;	/* hexadecimal */
+	char *key_pem;     /* secret */
+	char *serial;      /* hexadecimal */
 	char *fingerprint; /* SHA-256 of the leaf, hexadecimal */
 	char *issuer;
 	usec_t not_before_usec;
@@ -32,18 +33,19 @@ struct store_certificate {
 
 void store_certificate_done(struct store_certificate *certificate);
 /* 0, STORE_E_NOT_FOUND. */
-int store_certificate_load(struct store *store, int64_t id, struct store_certificate *ret,
-	struct err *err);
-int store_certificate_add(struct store *store, struct store_certificate *certificate,
-	struct err *err);
+int store_certificate_load(struct store *store, int64_t id,
+	struct store_certificate *ret, struct err *err);
+int store_certificate_add(
+	struct store *store, struct store_certificate *certificate, struct err *err);
 int store_certificate_set_state(struct store *store, int64_t id,
 	enum store_certificate_state state, struct err *err);
 /* Deletes superseded and rejected ones of a slot but the newest `keep`. */
-int store_certificate_prune(struct store *store, int64_t slot_id, unsigned keep, struct err *err);
+int store_certificate_prune(
+	struct store *store, int64_t slot_id, unsigned keep, struct err *err);
 /* Current (pending first, else served) certificate of a slot: what the front serves. The
  * walk calls fn for each name of each certificate in force: (name, certificate id, key
  * type name). For the set of served names at start; cheap, no PEM is read. */
-typedef int store_served_fn(const char *name, int64_t certificate_id, const char *key_type,
-	void *userdata);
-int store_certificate_each_served(struct store *store, store_served_fn *fn, void *userdata,
-	struct err *err);
+typedef int store_served_fn(
+	const char *name, int64_t certificate_id, const char *key_type, void *userdata);
+int store_certificate_each_served(
+	struct store *store, store_served_fn *fn, void *userdata, struct err *err);

@@ -10,36 +10,40 @@
 
 struct store_slot {
 	int64_t id;
-	char *domain;	/* block name */
-	char *key_type; /* name, as in pki/key.h */
-	char *names;	/* space separated, sorted, normalised */
-	char *authority; /* wanted */
-	char *profile;	/* wanted; NULL */
+	char *domain;           /* block name */
+	char *key_type;         /* name, as in pki/key.h */
+	char *names;            /* space separated, sorted, normalised */
+	char *authority;        /* wanted */
+	char *profile;          /* wanted; NULL */
 	int64_t certificate_id; /* current one; 0 = none */
-	int64_t pending_id;	/* issued and not yet proven; 0 = none */
-	usec_t due_usec;	/* wall; when the next job should start; back-off included */
-	unsigned attempts;	/* failures in a row */
-	usec_t attempted_usec;	/* wall; last start; 0 = never */
-	char *error;	/* of the last try; NULL = none */
+	int64_t pending_id;     /* issued and not yet proven; 0 = none */
+	usec_t due_usec;   /* wall; when the next job should start; back-off included */
+	unsigned attempts; /* failures in a row */
+	usec_t attempted_usec; /* wall; last start; 0 = never */
+	char *error;           /* of the last try; NULL = none */
 	char *challenges; /* which challenge was used or why not, one sentence; NULL */
-	bool removed;	/* no longer in the configuration */
+	bool removed;     /* no longer in the configuration */
 };
 
 void store_slot_done(struct store_slot *slot);
 /* 0, STORE_E_NOT_FOUND. */
-int store_slot_load(struct store *store, int64_t id, struct store_slot *ret, struct err *err);
+int store_slot_load(
+	struct store *store, int64_t id, struct store_slot *ret, struct err *err);
 /* By (domain, key_type); of one that is not removed. 0, STORE_E_NOT_FOUND. */
 int store_slot_find(struct store *store, const char *domain, const char *key_type,
 	struct store_slot *ret, struct err *err);
 /* Sets slot->id; adds the domain's row when it is new. */
 int store_slot_add(struct store *store, struct store_slot *slot, struct err *err);
-int store_slot_save(struct store *store, const struct store_slot *slot, struct err *err);
+int store_slot_save(
+	struct store *store, const struct store_slot *slot, struct err *err);
 /* The not removed slot that is due first: its id and time. 0, STORE_E_NOT_FOUND. */
-int store_slot_find_due(struct store *store, int64_t *ret_id, usec_t *ret_due_usec, struct err *err);
+int store_slot_find_due(
+	struct store *store, int64_t *ret_id, usec_t *ret_due_usec, struct err *err);
 /* Ids of not removed slots due at or before `wall`, most urgent (earliest expiry of
  * the current certificate, none first) first; at most n. Returns the count or < 0. */
-int store_slot_list_due(struct store *store, usec_t wall_usec, int64_t *ids, int n, struct err *err);
+int store_slot_list_due(
+	struct store *store, usec_t wall_usec, int64_t *ids, int n, struct err *err);
 typedef int store_slot_fn(const struct store_slot *slot, void *userdata);
 /* domain NULL = all; ordered by domain, key type. fn's non-zero stops and is returned. */
-int store_slot_each(struct store *store, const char *domain, store_slot_fn *fn, void *userdata,
-	struct err *err);
+int store_slot_each(struct store *store, const char *domain, store_slot_fn *fn,
+	void *userdata, struct err *err);

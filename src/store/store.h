@@ -6,10 +6,11 @@
  */
 #pragma once
 
-#include "util/err.h"
-#include "util/macro.h"
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "util/err.h"
+#include "util/macro.h"
 
 struct store;
 
