@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Installing an issued certificate: hands it to the front workers and to each deployer
+ * of the domain, target by target, and records each in the store (promise 2). Targets
+ * that are done already are left alone, so it is repeated for what failed.
+ */
+#pragma once
+
+#include "conf/conf.h"
+#include "core/fleet.h"
+#include "core/instances.h"
+#include "core/served.h"
+#include "store/certificate.h"
+#include "store/install.h"
+
+struct install;
+
+struct install_params {
+	struct loop *loop;
+	struct store *store;
+	struct fleet *fleet; /* NULL: no front (postsealctl, tests) */
+	struct served *served;
+	const struct listeners *listeners; /* whose addresses are to be proven */
+	const struct instances *instances;
+	const struct conf_block *domain;
+	const struct store_certificate *certificate; /* all borrowed */
+	const char *key_type;
+};
+
+/* err NULL: every target has it. Else the first failure; the others were tried. */
+typedef void install_done_fn(const struct err *err, void *userdata);
+
+int install_start(struct install **ret, const struct install_params *params,
+	install_done_fn *done, void *userdata, struct err *err);
+struct install *install_cancel(struct install *op);
+DEFINE_CLEANUP(struct install *, install_cancel)

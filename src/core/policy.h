@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a domain's policy says, and what only the whole configuration can tell to be
+ * wrong: shared by `postsealctl check`, start and reload. */
+#pragma once
+
+#include "conf/conf.h"
+#include "pki/key.h"
+#include "plugin/host.h"
+
+/* Errors that no single row can know: a wildcard name with challenges that cannot
+ * validate one (and which can), names in two domains, no authority, a listener without
+ * a backend, two listeners on one address, more names than a certificate takes, … */
+void policy_check(const struct conf *conf, const struct plugin_host *host,
+	struct conf_report *report);
+
+/* "names" of a domain, sorted and without duplicates, joined by blanks: the slot's set.
+ * Owned by the caller. */
+char *policy_format_names(const struct conf_block *domain);
+/* First authority of the list. Never NULL after policy_check. */
+const struct conf_block *policy_get_authority(
+	const struct conf *conf, const struct conf_block *domain);
+
+enum policy_self_check {
+	POLICY_SELF_CHECK_OFF,
+	POLICY_SELF_CHECK_ADVISE,
+	POLICY_SELF_CHECK_REQUIRE,
+};
+enum policy_self_check policy_get_self_check(const struct conf_block *domain);
+
+/* When a certificate should be renewed: a third of its lifetime left, half if it lives
+ * less than ten days; less up to 2 % jitter, the same for the same fingerprint. */
+usec_t policy_renew_at(usec_t not_before_usec, usec_t not_after_usec,
+	const char *fingerprint, usec_t renew_before_usec);
+/* Back-off after the nth failure in a row (1..): 1 min, 10 min, 100 min, then daily,
+ * with up to 10 % jitter from `random`. Never below one minute. */
+usec_t policy_back_off(unsigned attempts, uint64_t random);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which certificate each name is served with: the index behind the workers' look-ups and
+ * their set of names. Names that the configuration wants are in it from the start, with
+ * or without a certificate; PEMs are read from the store when a worker asks.
+ */
+#pragma once
+
+#include "conf/conf.h"
+#include "core/fleet.h"
+#include "store/store.h"
+
+struct served;
+
+struct served *served_new(struct store *store);
+struct served *served_free(struct served *served);
+DEFINE_CLEANUP(struct served *, served_free)
+
+/* The certificates in force, as the store has them. */
+int served_load(struct served *served, struct err *err);
+/* The names that the configuration wants; others are no longer served. */
+void served_follow(struct served *served, const struct conf *conf);
+/* From now on these names are served with that certificate. */
+void served_set(
+	struct served *served, char *const *names, bool is_rsa, int64_t certificate_id);
+int64_t served_find(const struct served *served, const char *name, bool is_rsa);
+size_t served_count(const struct served *served); /* wanted names */
+
+/* fleet_lookup_fn and fleet_names_fn; userdata is the struct served. */
+int served_lookup(const char *name, unsigned client, struct fleet_found *ret,
+	void *userdata, struct err *err);
+void served_each_name(void (*add)(const char *name, void *add_userdata),
+	void *add_userdata, void *userdata);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The slots in the store follow the configuration. */
+#pragma once
+
+#include "conf/conf.h"
+#include "store/slot.h"
+
+struct slots_change {
+	unsigned added;
+	unsigned changed; /* names, authority or profile: due at once */
+	unsigned removed;
+};
+
+/* In one transaction. wall_now: when what is new or changed becomes due. */
+int slots_follow(struct store *store, const struct conf *conf, usec_t wall_now_usec,
+	struct slots_change *ret, struct err *err);
+/* Slots whose order was under way when we ended are due at once. Returns how many. */
+int slots_recover(struct store *store, usec_t wall_now_usec, struct err *err);
