@@ -22,7 +22,8 @@ enum command_exit {
 	COMMAND_CONFIG = 78,
 };
 
-/* Frames of either side. */
+/* Frames of either side. pack initialises the frame itself: type, and as a secret. What
+ * unpack returns is owned by the caller; *ret_message may be NULL. */
 void command_request_pack(const char *name, const json_t *args, struct frame *frame);
 int command_request_unpack(const struct frame_view *view, char **ret_name,
 	json_t **ret_args, struct err *err);
@@ -44,7 +45,7 @@ struct command_call_params {
 	const char *name;
 	const json_t *args; /* NULL = {} */
 	command_row_fn *on_row;
-	usec_t deadline_usec; /* 0 = none (events -f) */
+	usec_t deadline_usec; /* duration; 0 = none (events -f) */
 };
 
 /* Connects, asks. Not reachable: done with COMMAND_UNAVAILABLE and a sentence. */

@@ -165,7 +165,8 @@ struct link_stats {
 };
 
 /* pack: into an initialised frame (frame_init with the type and BUF_SECRET where one is
- * inside). unpack: 0 or -EPROTO with a sentence. */
+ * inside). unpack: 0 or -EPROTO with a sentence; *ret is then empty. LISTENER packs a
+ * duplicate of m->fd; with -1 the caller adds a descriptor to the frame itself. */
 #define LINK_DECLARE(noun, type)                                                   \
 	void noun##_pack(const struct noun *m, struct frame *frame);               \
 	int noun##_unpack(                                                         \
