@@ -24,29 +24,43 @@ struct acme_authz;
 
 struct acme_authz_params {
 	const char *url;
-	const struct acme_solver *solver;
-	const struct acme_progress *progress;
+	char *const
+		*names; /* that may be authorized: the order's; outlive the operation */
+	const struct acme_solver *solver;     /* borrowed */
+	const struct acme_progress *progress; /* borrowed */
 	const struct log_ctx *log;
+	usec_t deadline_usec; /* duration for the whole; 0 = 30 min */
 };
 
 enum acme_authz_outcome {
 	ACME_AUTHZ_IS_VALID,
-	ACME_AUTHZ_REFUSED,
-	ACME_AUTHZ_UNSOLVED,
-	ACME_AUTHZ_BROKEN,
+	ACME_AUTHZ_REFUSED,  /* the CA said no: problem */
+	ACME_AUTHZ_UNSOLVED, /* no challenge is possible: err says why of each */
+	ACME_AUTHZ_BROKEN,   /* network, nonsense, deadline, progress not stored */
 };
 
 struct acme_authz_result {
 	enum acme_authz_outcome outcome;
-	const struct acme_problem *problem;
-	const struct err *err;
-	usec_t retry_at_usec;
+	const char *name;                   /* NULL: not even read */
+	const struct acme_problem *problem; /* NULL unless REFUSED */
+	const struct err *err;              /* NULL if valid */
+	usec_t retry_at_usec;               /* wall; 0 = not said */
 };
 
 typedef void acme_authz_done_fn(const struct acme_authz_result *result, void *userdata);
 
+/* Contract: STYLE.md section 6. Before done is called, and on cancel, what was presented
+ * has been handed to solver->cleanup. */
 int acme_authz_start(struct acme_authz **ret, struct acme_client *client,
 	const struct acme_authz_params *params, acme_authz_done_fn *done,
 	void *userdata, struct err *err);
 struct acme_authz *acme_authz_cancel(struct acme_authz *op);
 DEFINE_CLEANUP(struct acme_authz *, acme_authz_cancel)
+
+/* As cancel, but what was presented stays: the order is to be resumed. */
+struct acme_authz *acme_authz_abandon(struct acme_authz *op);
+
+/* The reason in an authorization that failed: the error of that challenge, else of any
+ * (challenge_url may be NULL), else its status in words. */
+void acme_authz_parse_problem(
+	struct acme_problem *ret, const json_t *authz, const char *challenge_url);

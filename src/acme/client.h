@@ -2,7 +2,9 @@
 /*
  * One ACME server as one account key sees it (RFC 8555 6, 7.1.1, 7.2): its directory, its
  * pool of nonces, and signed requests. badNonce is retried here, with the nonce of the
- * refusal (6.5), at most 5 times; nothing else is.
+ * refusal (6.5), at most 5 times; nothing else is. Signed requests go out one after the
+ * other unless the params say otherwise: each uses the nonce of the answer before it, so
+ * that newNonce is asked once.
  *
  * Every URL that the CA hands out must have the directory's scheme, host and port, or
  * a host of `hosts`.
@@ -23,12 +25,23 @@ struct acme_client;
 
 struct acme_client_params {
 	struct loop *loop;
+<<<<<<< HEAD
 	struct http_client *http;  /* borrowed */
 	const char *directory_url; /* copied */
 	char *const *hosts;        /* further "host[:port]"; copied; NULL = none */
 	const struct acme_signer *signer; /* borrowed, outlives the client */
 	const struct log_ctx *log;        /* borrowed */
 	usec_t request_deadline_usec;     /* 0 = 30 s */
+=======
+	struct http_client *http;  /* borrowed */
+	const char *directory_url; /* copied */
+	char *const *hosts;        /* further "host[:port]"; copied; NULL = none */
+	const struct acme_signer *signer; /* borrowed, outlives the client */
+	const struct log_ctx *log;        /* borrowed */
+	usec_t request_deadline_usec;     /* 0 = 30 s */
+	unsigned max_signed;              /* signed requests under way at once; 0 = 1 */
+	unsigned max_bad_nonce; /* retries of one request after badNonce; 0 = 5 */
+>>>>>>> fc3ca17 (acme: begin the room)
 };
 
 int acme_client_new(struct acme_client **ret, const struct acme_client_params *params,
@@ -97,8 +110,15 @@ struct acme_request_result {
 	json_t *json; /* borrowed; object; NULL when there is no JSON body */
 	const char *body;
 	size_t body_len;
+<<<<<<< HEAD
 	const char *location; /* checked origin; NULL */
 	usec_t retry_at_usec; /* wall; from Retry-After, 0 = not said */
+=======
+	const char *location;   /* checked origin; NULL */
+	char *const
+		*alternates;  /* Link rel=alternate of a chain, checked; NULL = none */
+	usec_t retry_at_usec; /* wall; from Retry-After, 0 = not said */
+>>>>>>> fc3ca17 (acme: begin the room)
 	const struct acme_problem *problem;
 	const struct err *err; /* set for REFUSED and FAILED */
 };

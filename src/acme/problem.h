@@ -60,6 +60,8 @@ struct acme_problem {
 void acme_problem_parse(struct acme_problem *ret, const json_t *json, unsigned status);
 /* From an answer whose body is no problem document. */
 void acme_problem_from_status(struct acme_problem *ret, unsigned status);
+/* What we conclude ourselves where the CA gives no reason: "the order is invalid". */
+void acme_problem_from_text(struct acme_problem *ret, const char *detail);
 void acme_problem_copy(struct acme_problem *dst, const struct acme_problem *src);
 void acme_problem_done(struct acme_problem *problem);
 /* One sentence for an operator: "the CA refuses mail.example.org: … (caa)", with each

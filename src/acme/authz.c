@@ -1,0 +1,689 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One authorization (RFC 8555 7.1.4, 7.5, 8.1, 8.2).
+ *
+ *     READ --pending--> SOLVE --an answer stands--> SUBMIT --told--> POLL --+
+ *       | \               |                           |          ^   |   |  | pending
+ *       |  +--valid--+    | none possible    refused  |          +---|---|--+
+ *       |            |    |                           |              |   |
+ *       |            +----|---------------------------|---> VALID <--+   |
+ *       |                 v                           v                  |
+ *       +--other-----> INVALID <------------------ invalid, or pending with an
+ *                                                  error in the challenge
+ *
+ * From SOLVE to POLL an answer may stand, and leaving these states has it cleaned up.
+ * A token with other octets than those of RFC 8555 8.1 fails the whole authorization: a
+ * CA that sends one wants something else than to validate (CVE-2026-40611 and its kin).
+ */
+#include "acme/authz.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "acme/poll.h"
+#include "acme/syntax.h"
+#include "util/dname.h"
+#include "util/json_view.h"
+#include "util/mem.h"
+#include "util/strtab.h"
+#include "util/text.h"
+
+#define DEADLINE_USEC       (30 * USEC_PER_MIN)
+#define WORD_BYTES_MAX      64
+#define CHALLENGES_READ_MAX 64
+/* So long may an error of an earlier try stand before it counts for this one. */
+#define STALE_ERROR_USEC (15 * USEC_PER_SEC)
+
+struct acme_authz {
+	/* inputs */
+	struct acme_client *client;           /* borrowed */
+	const struct acme_solver *solver;     /* borrowed */
+	const struct acme_progress *progress; /* borrowed */
+	const struct log_ctx *log;            /* borrowed */
+	char *const *names;                   /* borrowed from the params */
+	char *url;                            /* owned */
+	acme_authz_done_fn *done;
+	void *userdata;
+
+	/* owned operations */
+	struct acme_request *request;
+	void *solving;   /* the solver's handle */
+	bool is_solving; /* that has to be dropped */
+	struct loop_timer *poll_timer;
+	struct loop_timer *deadline_timer;
+
+	/* results */
+	enum acme_authz_state state;
+	char *name; /* owned; NULL until it is read */
+	bool is_wildcard;
+	struct acme_challenge challenge[ACME_CHALLENGES_MAX]; /* those on offer */
+	size_t n_challenges;
+	struct acme_offer offer; /* points into the above */
+	int chosen;              /* -1 until the solver has said */
+	usec_t submitted_usec;   /* monotonic */
+	struct acme_poll poll;
+};
+
+enum step {
+	STEP_NEXT, /* run the step of the state that it is in now */
+	STEP_WAIT, /* one operation or timer was started */
+	STEP_DONE, /* completed: the operation may be gone */
+};
+
+/* --- state ------------------------------------------------------------------------- */
+
+/* clang-format off */
+static const unsigned next_states[_ACME_AUTHZ_STATE_MAX] = {
+	[ACME_AUTHZ_READ]    = 1 << ACME_AUTHZ_SOLVE | 1 << ACME_AUTHZ_VALID | 1 << ACME_AUTHZ_INVALID,
+	[ACME_AUTHZ_SOLVE]   = 1 << ACME_AUTHZ_SUBMIT | 1 << ACME_AUTHZ_INVALID,
+	[ACME_AUTHZ_SUBMIT]  = 1 << ACME_AUTHZ_POLL | 1 << ACME_AUTHZ_INVALID,
+	[ACME_AUTHZ_POLL]    = 1 << ACME_AUTHZ_VALID | 1 << ACME_AUTHZ_INVALID,
+};
+
+/* clang-format on */
+
+static bool may_stand(const struct acme_authz *op)
+{
+	return op->state == ACME_AUTHZ_SOLVE || op->state == ACME_AUTHZ_SUBMIT ||
+	       op->state == ACME_AUTHZ_POLL;
+}
+
+static int set_state(
+	struct acme_authz *op, enum acme_authz_state state, struct err *err)
+{
+	const struct acme_challenge *chosen =
+		op->chosen < 0 ? NULL : &op->challenge[op->chosen];
+
+	assert(next_states[op->state] & 1U << state);
+	log_debug(op->log, "authorization of %s: %s -> %s",
+		op->name ? op->name : op->url, acme_authz_state_name(op->state),
+		acme_authz_state_name(state));
+	op->state = state;
+	const struct acme_authz_facts facts = {
+		.url = op->url,
+		.name = op->name,
+		.is_wildcard = op->is_wildcard,
+		.state = acme_authz_state_name(state),
+		.challenge = chosen ? chosen->type : NULL,
+		.challenge_url = chosen ? chosen->url : NULL,
+		.token = chosen ? chosen->token : NULL,
+		.presented = may_stand(op),
+	};
+	int r = op->progress->authz_changed(op->progress->userdata, &facts, err);
+	return r < 0 ? err_wrap(err, r, "progress of the authorization") : 0;
+}
+
+/* --- ending ------------------------------------------------------------------------ */
+
+static void drop_solving(struct acme_authz *op)
+{
+	if (!op->is_solving)
+		return;
+	op->is_solving = false;
+	op->solver->solve_cancel(op->solver->userdata, TAKE_PTR(op->solving));
+}
+
+/* While the solver has not said which, it may have been any. */
+static void clean_up(struct acme_authz *op)
+{
+	if (!may_stand(op))
+		return;
+	drop_solving(op);
+	for (size_t i = 0; i < op->n_challenges; i++) {
+		if (op->chosen < 0 || (size_t)op->chosen == i)
+			op->solver->cleanup(op->solver->userdata, &op->offer, i);
+	}
+}
+
+static enum step complete(struct acme_authz *op, struct acme_authz_result *result)
+{
+	const enum acme_authz_state last = result->outcome == ACME_AUTHZ_IS_VALID
+						   ? ACME_AUTHZ_VALID
+						   : ACME_AUTHZ_INVALID;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	clean_up(op);
+	loop_timer_disarm(op->poll_timer);
+	loop_timer_disarm(op->deadline_timer);
+	op->request = acme_request_cancel(op->request);
+	if (set_state(op, last, &err) < 0 && result->outcome == ACME_AUTHZ_IS_VALID) {
+		result->outcome = ACME_AUTHZ_BROKEN;
+		result->err = &err;
+	}
+	_cleanup_(freep) char *name = xstrdup(op->name);
+	acme_authz_done_fn *done = TAKE_PTR(op->done);
+	result->name = name;
+	done(result, TAKE_PTR(op->userdata));
+	return STEP_DONE;
+}
+
+static enum step complete_valid(struct acme_authz *op)
+{
+	struct acme_authz_result result = { .outcome = ACME_AUTHZ_IS_VALID };
+
+	return complete(op, &result);
+}
+
+static enum step complete_broken(struct acme_authz *op, const struct err *err)
+{
+	struct acme_authz_result result = { .outcome = ACME_AUTHZ_BROKEN, .err = err };
+
+	return complete(op, &result);
+}
+
+static enum step complete_unsolved(struct acme_authz *op, const struct err *err)
+{
+	struct acme_authz_result result = { .outcome = ACME_AUTHZ_UNSOLVED,
+		.err = err };
+
+	return complete(op, &result);
+}
+
+static enum step complete_refused(
+	struct acme_authz *op, const struct acme_problem *problem, usec_t retry_at_usec)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct acme_authz_result result = {
+		.outcome = ACME_AUTHZ_REFUSED,
+		.problem = problem,
+		.err = &err,
+		.retry_at_usec = retry_at_usec,
+	};
+
+	acme_problem_to_err(problem, -EACCES, &err);
+	err.retry_at_usec = retry_at_usec;
+	return complete(op, &result);
+}
+
+/* The authorization itself says that it is lost. */
+static enum step complete_lost(struct acme_authz *op, const json_t *json)
+{
+	_cleanup_(acme_problem_done) struct acme_problem problem = {};
+
+	acme_authz_parse_problem(
+		&problem, json, op->chosen < 0 ? NULL : op->challenge[op->chosen].url);
+	return complete_refused(op, &problem, 0);
+}
+
+static enum step complete_by_request(struct acme_authz *op,
+	const struct acme_request_result *result, const char *what)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	err_copy(&err, result->err);
+	err_wrap(&err, err.code, "%s", what);
+	struct acme_authz_result mine = {
+		.outcome = result->outcome == ACME_REQUEST_REFUSED ? ACME_AUTHZ_REFUSED
+								   : ACME_AUTHZ_BROKEN,
+		.problem = result->problem,
+		.err = &err,
+		.retry_at_usec = result->retry_at_usec,
+	};
+	return complete(op, &mine);
+}
+
+static void on_deadline(struct loop_timer *timer, void *userdata)
+{
+	struct acme_authz *op = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	err_set_kind(&err, ERR_NETWORK, -ETIMEDOUT, "the authorization took too long");
+	complete_broken(op, &err);
+}
+
+/* --- reading (7.5) ----------------------------------------------------------------- */
+
+static void run(struct acme_authz *op);
+static acme_request_done_fn on_read_done, on_submit_done, on_poll_done;
+static acme_solved_fn on_solve_done;
+
+static int send_request(struct acme_authz *op, const char *url, const char *payload,
+	acme_request_done_fn *done, struct err *err)
+{
+	const struct acme_request_params params = {
+		.resource = ACME_URL,
+		.url = url,
+		.payload = payload,
+	};
+
+	op->request = acme_request_cancel(op->request);
+	return acme_request_start(&op->request, op->client, &params, done, op, err);
+}
+
+/* The identifier, and whether it stands for a wildcard: some CAs leave that out. */
+static int read_name(struct acme_authz *op, const json_t *json, struct err *err)
+{
+	const json_t *identifier = json_view_object(json, "identifier");
+	const char *type = identifier ? json_view_string(identifier, "type") : NULL;
+	const char *value = identifier ? json_view_string(identifier, "value") : NULL;
+	const bool says_wildcard = json_view_bool(json, "wildcard", false);
+	char name[DNAME_MAX + 1];
+
+	if (!type || strcmp(type, "dns") != 0 || !value ||
+		!dname_normalise(value, strlen(value), 0, name, sizeof(name)))
+		return err_set_kind(
+			err, ERR_CA, -EPROTO, "the authorization is for no DNS name");
+	_cleanup_(freep) char *wildcard = xasprintf("*.%s", name);
+	op->is_wildcard = says_wildcard || !strv_contains(op->names, name);
+	if (!strv_contains(op->names, op->is_wildcard ? wildcard : name))
+		return err_set_kind(err, ERR_CA, -EPROTO,
+			"the authorization is for %s, which was not asked for",
+			says_wildcard ? wildcard : name);
+	xstrset(&op->name, name);
+	return 0;
+}
+
+static void challenge_done(struct acme_challenge *challenge)
+{
+	free(challenge->type);
+	free(challenge->url);
+	free(challenge->token);
+	free(challenge->status);
+	json_decref(challenge->json);
+	*challenge = (struct acme_challenge){};
+}
+
+static char *copy_word(const char *s)
+{
+	char word[WORD_BYTES_MAX + 1];
+
+	text_format(word, sizeof(word), "%s", s);
+	return xstrdup(word);
+}
+
+static int read_challenge(struct acme_challenge *ret, const struct acme_client *client,
+	json_t *json, struct err *err)
+{
+	const char *type = json_view_string(json, "type");
+	const char *url = json_view_string(json, "url");
+	const char *status = json_view_string(json, "status");
+	const json_t *token = json_object_get(json, "token");
+
+	if (!type || !url)
+		return err_set_kind(
+			err, ERR_CA, -EPROTO, "a challenge has no type or url");
+	int r = acme_client_check_url(client, url, err);
+	if (r < 0)
+		return err_wrap(err, r, "challenge");
+	if (token && !syntax_is_base64url(json_string_value(token), ACME_TOKEN_MAX))
+		return err_set_kind(err, ERR_CA, -EPROTO,
+			"the token of a challenge has octets that no token may have");
+	ret->type = copy_word(type);
+	ret->url = xstrdup(url);
+	ret->token = xstrdup(json_string_value(token));
+	ret->status = copy_word(status ? status : "pending");
+	ret->json = json_incref(json);
+	return 0;
+}
+
+/* Only those whose answer can still count are put on offer. */
+static bool is_open(const struct acme_challenge *challenge)
+{
+	return strcmp(challenge->status, "pending") == 0 ||
+	       strcmp(challenge->status, "processing") == 0;
+}
+
+static int read_challenges(struct acme_authz *op, const json_t *json, struct err *err)
+{
+	const json_t *array = json_view_array(json, "challenges");
+	const size_t n = MIN(json_array_size(array), (size_t)CHALLENGES_READ_MAX);
+
+	for (size_t i = 0; i < n && op->n_challenges < ACME_CHALLENGES_MAX; i++) {
+		struct acme_challenge *challenge = &op->challenge[op->n_challenges];
+
+		int r = read_challenge(
+			challenge, op->client, json_array_get(array, i), err);
+		if (r < 0)
+			return r;
+		if (is_open(challenge))
+			op->n_challenges++;
+		else
+			challenge_done(challenge);
+	}
+	if (op->n_challenges == 0)
+		return err_set_kind(err, ERR_CA, -EPROTO,
+			"the authorization is pending and has no open challenge");
+	return 0;
+}
+
+static enum step step_read(struct acme_authz *op)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (send_request(op, op->url, "", on_read_done, &err) < 0)
+		return complete_broken(op, &err);
+	return STEP_WAIT;
+}
+
+/* Asks once more after a while, if it is trouble that may pass. */
+static bool wait_out(struct acme_authz *op, const struct acme_request_result *result)
+{
+	const usec_t wall_now = loop_wall_now(acme_client_get_loop(op->client));
+	usec_t wait;
+
+	if (!acme_poll_forgive(&op->poll, wall_now, result, &wait))
+		return false;
+	loop_timer_set_after(op->poll_timer, wait);
+	return true;
+}
+
+static void on_wait_over(struct loop_timer *timer, void *userdata)
+{
+	run(userdata);
+}
+
+static int read_authz(struct acme_authz *op, const json_t *json, struct err *err)
+{
+	const char *status = json ? json_view_string(json, "status") : NULL;
+
+	if (!status)
+		return err_set_kind(
+			err, ERR_CA, -EPROTO, "the authorization has no status");
+	int r = read_name(op, json, err);
+	if (r < 0 || strcmp(status, "pending") != 0)
+		return r;
+	return read_challenges(op, json, err);
+}
+
+static enum step follow_read(struct acme_authz *op, const json_t *json)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (read_authz(op, json, &err) < 0)
+		return complete_broken(op, &err);
+	const char *status = json_view_string(json, "status");
+	if (strcmp(status, "valid") == 0)
+		return complete_valid(op);
+	if (strcmp(status, "pending") != 0)
+		return complete_lost(op, json);
+	op->poll = (struct acme_poll){};
+	/* Stored before the solver acts: after a crash there may be something to clean. */
+	if (set_state(op, ACME_AUTHZ_SOLVE, &err) < 0)
+		return complete_broken(op, &err);
+	return STEP_NEXT;
+}
+
+static void on_read_done(const struct acme_request_result *result, void *userdata)
+{
+	struct acme_authz *op = userdata;
+
+	if (wait_out(op, result))
+		return;
+	if (result->outcome != ACME_REQUEST_OK) {
+		complete_by_request(op, result, "authorization");
+		return;
+	}
+	if (follow_read(op, result->json) == STEP_NEXT)
+		run(op);
+}
+
+/* --- solving (8.1) ------------------------------------------------------------------ */
+
+static enum step step_solve(struct acme_authz *op)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	op->offer = (struct acme_offer){
+		.name = op->name,
+		.is_wildcard = op->is_wildcard,
+		.challenge = op->challenge,
+		.n_challenges = op->n_challenges,
+		.account_url = acme_client_get_account(op->client),
+		.thumbprint = acme_client_get_signer(op->client)->thumbprint,
+	};
+	int r = op->solver->solve_start(op->solver->userdata, &op->solving, &op->offer,
+		on_solve_done, op, &err);
+	if (r < 0) {
+		err_wrap(&err, r, "challenge");
+		return complete_unsolved(op, &err);
+	}
+	op->is_solving = true;
+	return STEP_WAIT;
+}
+
+static void on_solve_done(const struct acme_solved *solved, void *userdata)
+{
+	struct acme_authz *op = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (solved->index < 0 || (size_t)solved->index >= op->n_challenges) {
+		if (solved->err)
+			err_copy(&err, solved->err);
+		if (!err_is_set(&err))
+			err_set(&err, -ENOENT, "no challenge is possible");
+		complete_unsolved(op, &err);
+		return;
+	}
+	op->chosen = solved->index;
+	drop_solving(op);
+	if (set_state(op, ACME_AUTHZ_SUBMIT, &err) < 0) {
+		complete_broken(op, &err);
+		return;
+	}
+	run(op);
+}
+
+/* --- telling the CA (7.5.1) --------------------------------------------------------- */
+
+/* Waits before the first look, and between looks. */
+static enum step plan_poll(struct acme_authz *op, usec_t retry_at_usec)
+{
+	const usec_t wall_now = loop_wall_now(acme_client_get_loop(op->client));
+
+	loop_timer_set_after(
+		op->poll_timer, acme_poll_next(&op->poll, wall_now, retry_at_usec));
+	return STEP_WAIT;
+}
+
+static enum step go_to_poll(struct acme_authz *op, usec_t retry_at_usec)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	op->submitted_usec = loop_now(acme_client_get_loop(op->client));
+	if (set_state(op, ACME_AUTHZ_POLL, &err) < 0)
+		return complete_broken(op, &err);
+	return plan_poll(op, retry_at_usec);
+}
+
+static enum step step_submit(struct acme_authz *op)
+{
+	const struct acme_challenge *chosen = &op->challenge[op->chosen];
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	/* It was told before a crash of ours. */
+	if (strcmp(chosen->status, "processing") == 0)
+		return go_to_poll(op, 0);
+	if (send_request(op, chosen->url, "{}", on_submit_done, &err) < 0)
+		return complete_broken(op, &err);
+	return STEP_WAIT;
+}
+
+static void on_submit_done(const struct acme_request_result *result, void *userdata)
+{
+	struct acme_authz *op = userdata;
+
+	/* What the answer says of the challenge, the authorization will say too. */
+	if (result->outcome == ACME_REQUEST_OK)
+		go_to_poll(op, result->retry_at_usec);
+	else
+		complete_by_request(op, result, op->challenge[op->chosen].type);
+}
+
+/* --- its verdict (7.5.1, 8.2) -------------------------------------------------------- */
+
+static const json_t *find_challenge(const json_t *authz, const char *url)
+{
+	const json_t *array = json_view_array(authz, "challenges");
+
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const json_t *item = json_array_get(array, i);
+		const char *its_url = json_view_string(item, "url");
+
+		if (its_url && strcmp(its_url, url) == 0)
+			return item;
+	}
+	return NULL;
+}
+
+/* Some CAs leave a failed challenge pending, with the reason in it, and wait to be told
+ * again. An error of an earlier try looks the same, until it has had its time. */
+static bool has_failed(const struct acme_authz *op, const json_t *authz)
+{
+	const struct acme_challenge *chosen = &op->challenge[op->chosen];
+	const json_t *now = find_challenge(authz, chosen->url);
+	const char *status = now ? json_view_string(now, "status") : NULL;
+	const json_t *error = now ? json_view_object(now, "error") : NULL;
+
+	if (status && strcmp(status, "invalid") == 0)
+		return true;
+	if (!error || (status && strcmp(status, "pending") != 0))
+		return false;
+	if (!json_equal(error, json_object_get(chosen->json, "error")))
+		return true;
+	return loop_now(acme_client_get_loop(op->client)) >=
+	       usec_add(op->submitted_usec, STALE_ERROR_USEC);
+}
+
+static enum step step_poll(struct acme_authz *op)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (send_request(op, op->url, "", on_poll_done, &err) < 0)
+		return complete_broken(op, &err);
+	return STEP_WAIT;
+}
+
+static void on_poll_done(const struct acme_request_result *result, void *userdata)
+{
+	struct acme_authz *op = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (wait_out(op, result))
+		return;
+	if (result->outcome != ACME_REQUEST_OK) {
+		complete_by_request(op, result, "authorization");
+		return;
+	}
+	const char *status =
+		result->json ? json_view_string(result->json, "status") : NULL;
+	if (!status) {
+		err_set_kind(&err, ERR_CA, -EPROTO, "the authorization has no status");
+		complete_broken(op, &err);
+	} else if (strcmp(status, "valid") == 0) {
+		complete_valid(op);
+	} else if (strcmp(status, "pending") != 0 || has_failed(op, result->json)) {
+		complete_lost(op, result->json);
+	} else {
+		plan_poll(op, result->retry_at_usec);
+	}
+}
+
+/* --- driver -------------------------------------------------------------------------- */
+
+/* clang-format off */
+static enum step (*const steps[_ACME_AUTHZ_STATE_MAX])(struct acme_authz *op) = {
+	[ACME_AUTHZ_READ]   = step_read,
+	[ACME_AUTHZ_SOLVE]  = step_solve,
+	[ACME_AUTHZ_SUBMIT] = step_submit,
+	[ACME_AUTHZ_POLL]   = step_poll,
+};
+
+/* clang-format on */
+
+static void run(struct acme_authz *op)
+{
+	while (steps[op->state](op) == STEP_NEXT)
+		;
+}
+
+/* --- start, cancel ------------------------------------------------------------------- */
+
+int acme_authz_start(struct acme_authz **ret, struct acme_client *client,
+	const struct acme_authz_params *params, acme_authz_done_fn *done,
+	void *userdata, struct err *err)
+{
+	struct loop *loop = acme_client_get_loop(client);
+	_cleanup_(acme_authz_cancelp) struct acme_authz *op = xnew(struct acme_authz);
+
+	op->client = client;
+	op->solver = params->solver;
+	op->progress = params->progress;
+	op->log = params->log;
+	op->names = params->names;
+	op->url = xstrdup(params->url);
+	op->done = done;
+	op->userdata = userdata;
+	op->state = ACME_AUTHZ_READ;
+	op->chosen = -1;
+	op->poll_timer = loop_timer_new(loop, on_wait_over, op);
+	op->deadline_timer = loop_timer_new(loop, on_deadline, op);
+	int r = send_request(op, op->url, "", on_read_done, err);
+	if (r < 0)
+		return err_wrap(err, r, "authorization");
+	loop_timer_set_after(
+		op->deadline_timer, params->deadline_usec ?: DEADLINE_USEC);
+	*ret = TAKE_PTR(op);
+	return 0;
+}
+
+struct acme_authz *acme_authz_abandon(struct acme_authz *op)
+{
+	if (!op)
+		return NULL;
+	drop_solving(op);
+	acme_request_cancel(op->request);
+	loop_timer_free(op->deadline_timer);
+	loop_timer_free(op->poll_timer);
+	for (size_t i = 0; i < op->n_challenges; i++)
+		challenge_done(&op->challenge[i]);
+	free(op->name);
+	free(op->url);
+	free(op);
+	return NULL;
+}
+
+struct acme_authz *acme_authz_cancel(struct acme_authz *op)
+{
+	if (op)
+		clean_up(op);
+	return acme_authz_abandon(op);
+}
+
+/* --- names and reasons ---------------------------------------------------------------- */
+
+void acme_authz_parse_problem(
+	struct acme_problem *ret, const json_t *authz, const char *challenge_url)
+{
+	const json_t *array = json_view_array(authz, "challenges");
+	const json_t *mine =
+		challenge_url ? find_challenge(authz, challenge_url) : NULL;
+	const json_t *error = mine ? json_view_object(mine, "error") : NULL;
+	const char *status = json_view_string(authz, "status");
+
+	for (size_t i = 0; !error && i < json_array_size(array); i++)
+		error = json_view_object(json_array_get(array, i), "error");
+	if (error) {
+		acme_problem_parse(
+			ret, error, (unsigned)json_view_int(error, "status", 0));
+		return;
+	}
+	_cleanup_(freep) char *text =
+		xasprintf("the authorization is %.*s and no reason is given",
+			WORD_BYTES_MAX, status ? status : "without status");
+	acme_problem_from_text(ret, text);
+}
+
+const char *acme_authz_state_name(enum acme_authz_state state)
+{
+	static const char *const names[_ACME_AUTHZ_STATE_MAX] = {
+		[ACME_AUTHZ_READ] = "read",
+		[ACME_AUTHZ_SOLVE] = "solve",
+		[ACME_AUTHZ_SUBMIT] = "submit",
+		[ACME_AUTHZ_POLL] = "poll",
+		[ACME_AUTHZ_VALID] = "valid",
+		[ACME_AUTHZ_INVALID] = "invalid",
+	};
+
+	return STRTAB_NAME(names, state);
+}
