@@ -25,7 +25,7 @@ struct acme_authz;
 struct acme_authz_params {
 	const char *url;
 	char *const
-		*names; /* that may be authorized: the order's; outlive the operation */
+		*names; /* the order's: no other is authorized; outlive the operation */
 	const struct acme_solver *solver;     /* borrowed */
 	const struct acme_progress *progress; /* borrowed */
 	const struct log_ctx *log;

@@ -25,14 +25,6 @@ struct acme_client;
 
 struct acme_client_params {
 	struct loop *loop;
-<<<<<<< HEAD
-	struct http_client *http;  /* borrowed */
-	const char *directory_url; /* copied */
-	char *const *hosts;        /* further "host[:port]"; copied; NULL = none */
-	const struct acme_signer *signer; /* borrowed, outlives the client */
-	const struct log_ctx *log;        /* borrowed */
-	usec_t request_deadline_usec;     /* 0 = 30 s */
-=======
 	struct http_client *http;  /* borrowed */
 	const char *directory_url; /* copied */
 	char *const *hosts;        /* further "host[:port]"; copied; NULL = none */
@@ -41,7 +33,6 @@ struct acme_client_params {
 	usec_t request_deadline_usec;     /* 0 = 30 s */
 	unsigned max_signed;              /* signed requests under way at once; 0 = 1 */
 	unsigned max_bad_nonce; /* retries of one request after badNonce; 0 = 5 */
->>>>>>> fc3ca17 (acme: begin the room)
 };
 
 int acme_client_new(struct acme_client **ret, const struct acme_client_params *params,
@@ -110,15 +101,10 @@ struct acme_request_result {
 	json_t *json; /* borrowed; object; NULL when there is no JSON body */
 	const char *body;
 	size_t body_len;
-<<<<<<< HEAD
 	const char *location; /* checked origin; NULL */
-	usec_t retry_at_usec; /* wall; from Retry-After, 0 = not said */
-=======
-	const char *location;   /* checked origin; NULL */
 	char *const
-		*alternates;  /* Link rel=alternate of a chain, checked; NULL = none */
+		*alternates;  /* a chain's Link rel=alternate, checked; NULL = none */
 	usec_t retry_at_usec; /* wall; from Retry-After, 0 = not said */
->>>>>>> fc3ca17 (acme: begin the room)
 	const struct acme_problem *problem;
 	const struct err *err; /* set for REFUSED and FAILED */
 };

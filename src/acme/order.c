@@ -91,7 +91,7 @@ enum step {
 
 /* clang-format off */
 static const unsigned next_states[_ACME_ORDER_STATE_MAX] = {
-	[ACME_ORDER_START]      = TO(NEW) | TO(READ) | TO(FAILED),
+	[ACME_ORDER_START]      = TO(NEW) | TO(READ),
 	[ACME_ORDER_NEW]        = TO_ANY_SHOWN,
 	[ACME_ORDER_READ]       = TO_ANY_SHOWN,
 	[ACME_ORDER_PENDING]    = TO(READY) | TO(AWAIT) | TO(FAILED),
@@ -136,9 +136,12 @@ static int set_state(
 /* --- ending ------------------------------------------------------------------------ */
 
 /* A refusal that another try of the same order would meet again. */
-static bool is_dead(const struct acme_order_result *result)
+static bool is_dead(const struct acme_order *op, const struct acme_order_result *result)
 {
-	if (result->outcome != ACME_ORDER_REFUSED)
+	if (op->state == ACME_ORDER_INVALID)
+		return result->outcome == ACME_ORDER_REFUSED;
+	/* Of the directory: that says nothing about the order. */
+	if (result->outcome != ACME_ORDER_REFUSED || op->state == ACME_ORDER_START)
 		return false;
 	switch (acme_problem_reaction(result->problem)) {
 	case ACME_REACTION_WAIT:
@@ -172,7 +175,7 @@ static enum step complete(struct acme_order *op, const struct acme_order_result 
 	loop_timer_disarm(op->poll_timer);
 	loop_timer_disarm(op->deadline_timer);
 	op->request = acme_request_cancel(op->request);
-	if (is_dead(result))
+	if (is_dead(op, result))
 		set_state(op, ACME_ORDER_FAILED, NULL);
 	done(result, TAKE_PTR(op->userdata));
 	return STEP_DONE;
@@ -272,6 +275,15 @@ static int send_request(struct acme_order *op, const struct acme_request_params 
 	return acme_request_start(&op->request, op->client, params, done, op, err);
 }
 
+/* The first step, taken by acme_order_start itself: nothing may complete before that
+ * returns. */
+static int fetch_directory(struct acme_order *op, struct err *err)
+{
+	const struct acme_request_params params = { .resource = ACME_DIRECTORY };
+
+	return send_request(op, &params, on_start_done, err);
+}
+
 /* One request as the whole of a step. */
 static enum step send_step(struct acme_order *op,
 	const struct acme_request_params *params, acme_request_done_fn *done)
@@ -290,13 +302,6 @@ static enum step go_to(struct acme_order *op, enum acme_order_state state)
 	if (set_state(op, state, &err) < 0)
 		return complete_broken(op, &err);
 	return STEP_NEXT;
-}
-
-static enum step step_start(struct acme_order *op)
-{
-	const struct acme_request_params params = { .resource = ACME_DIRECTORY };
-
-	return send_step(op, &params, on_start_done);
 }
 
 /* What is not offered is not asked for: a CA may choke on members that it does not
@@ -724,7 +729,6 @@ static void on_cause_done(const struct acme_request_result *result, void *userda
 
 /* clang-format off */
 static enum step (*const steps[_ACME_ORDER_STATE_MAX])(struct acme_order *op) = {
-	[ACME_ORDER_START]      = step_start,
 	[ACME_ORDER_NEW]        = step_new,
 	[ACME_ORDER_READ]       = step_look,
 	[ACME_ORDER_PENDING]    = step_pending,
@@ -752,6 +756,8 @@ static int check_params(const struct acme_client *client,
 {
 	const size_t n = strv_length(params->names);
 
+	if (!acme_client_get_account(client))
+		return err_set(err, -EINVAL, "the account is not known");
 	if (n < 1 || n > ACME_NAMES_MAX)
 		return err_set(err, -EINVAL, "an order for %zu names", n);
 	for (size_t i = 0; i < n; i++) {
@@ -767,7 +773,6 @@ int acme_order_start(struct acme_order **ret, struct acme_client *client,
 	const struct acme_order_params *params, acme_order_done_fn *done,
 	void *userdata, struct err *err)
 {
-	const struct acme_request_params first = { .resource = ACME_DIRECTORY };
 	struct loop *loop = acme_client_get_loop(client);
 
 	int r = check_params(client, params, err);
@@ -790,7 +795,7 @@ int acme_order_start(struct acme_order **ret, struct acme_client *client,
 	op->userdata = userdata;
 	op->poll_timer = loop_timer_new(loop, on_wait_over, op);
 	op->deadline_timer = loop_timer_new(loop, on_deadline, op);
-	r = send_request(op, &first, on_start_done, err);
+	r = fetch_directory(op, err);
 	if (r < 0)
 		return err_wrap(err, r, "order");
 	loop_timer_set_after(op->deadline_timer, op->deadline_usec);

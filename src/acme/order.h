@@ -12,13 +12,6 @@
 #define ACME_NAMES_MAX 100
 
 enum acme_order_state {
-<<<<<<< HEAD
-	ACME_ORDER_NEW,        /* newOrder not yet answered */
-	ACME_ORDER_PENDING,    /* authorizations are being worked on */
-	ACME_ORDER_READY,      /* all valid: finalize is next */
-	ACME_ORDER_PROCESSING, /* finalized: polling */
-	ACME_ORDER_VALID,      /* certificate is to be downloaded */
-=======
 	ACME_ORDER_START,      /* the directory is looked at: nothing was sent */
 	ACME_ORDER_NEW,        /* newOrder not yet answered */
 	ACME_ORDER_READ,       /* URL known, status to be read */
@@ -29,9 +22,8 @@ enum acme_order_state {
 	ACME_ORDER_VALID,      /* certificate is to be downloaded */
 	ACME_ORDER_ALTERNATE,  /* downloaded; other chains are looked through */
 	ACME_ORDER_INVALID,    /* given up by the CA: its authorizations say why */
->>>>>>> fc3ca17 (acme: begin the room)
 	ACME_ORDER_DONE,
-	ACME_ORDER_FAILED,
+	ACME_ORDER_FAILED, /* of no further use; any other state can be resumed */
 	_ACME_ORDER_STATE_MAX,
 };
 

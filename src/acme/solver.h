@@ -41,19 +41,12 @@ struct acme_solved {
 typedef void acme_solved_fn(const struct acme_solved *solved, void *userdata);
 
 struct acme_solver {
-<<<<<<< HEAD
-	/* Contract of STYLE.md section 6. The offer lives until done or cancel. */
-	int (*solve_start)(void *userdata, void **ret_op,
-		const struct acme_offer *offer, acme_solved_fn *done,
-		void *done_userdata, struct err *err);
-=======
 	/* The offer lives until the operation is dropped, and each started one is dropped
 	 * with solve_cancel, in done or later. Otherwise the contract of all operations:
 	 * done exactly once, never before solve_start returned, not after solve_cancel. */
 	int (*solve_start)(void *userdata, void **ret_op,
 		const struct acme_offer *offer, acme_solved_fn *done,
 		void *done_userdata, struct err *err);
->>>>>>> fc3ca17 (acme: begin the room)
 	void (*solve_cancel)(void *userdata, void *op);
 	/* The answer to that challenge is no longer needed: fire and forget, may come
 	 * twice, and may come for one that was never presented. */
