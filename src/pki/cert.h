@@ -43,10 +43,12 @@ struct cert_check {
 	char *const *names; /* each must be covered */
 	usec_t wall_now_usec;
 	usec_t ends_after_usec; /* notAfter must be later than this; 0 = no matter */
+	bool lone_leaf_allowed; /* a private CA whose root, left out, signs leaves */
 };
 
 /* Key matches leaf, leaf is the first and each next one signs the one before it, leaf
  * is no CA, names are covered, notBefore has passed (60 s of skew allowed), not expired.
- * The error (kind CA) says in the operator's words what is wrong. */
+ * A leaf alone is refused unless it signed itself. -EBADMSG; the error (kind CA) says
+ * in the operator's words what is wrong. */
 int cert_chain_check(const struct cert_chain *chain, const struct cert_check *check,
 	struct err *err);

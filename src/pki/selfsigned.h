@@ -5,8 +5,9 @@
 
 #include "pki/key.h"
 
-/* For `name` (NULL: "postseal.invalid"), valid 7 days. PEM, owned by the caller; the key
- * PEM is to be released with secret_free. */
+/* For `name` (NULL: "postseal.invalid"), valid without end (RFC 5280 section 4.1.2.5:
+ * 9999-12-31), whatever the clock says. PEM, owned by the caller; the key PEM is to be
+ * released with secret_free. */
 int selfsigned_generate(
 	const char *name, char **ret_chain_pem, char **ret_key_pem, struct err *err);
 
