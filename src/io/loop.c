@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The border of the loop: hands each call to the make that stands behind it. */
+#include "io/loop.h"
+
+#include <time.h>
+
+#include "io/loop_priv.h"
+
+static usec_t clock_read(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000;
+}
+
+usec_t loop_clock_monotonic(void)
+{
+	return clock_read(CLOCK_MONOTONIC);
+}
+
+usec_t loop_clock_wall(void)
+{
+	return clock_read(CLOCK_REALTIME);
+}
+
+struct loop *loop_free(struct loop *loop)
+{
+	return loop ? loop->ops->free(loop) : NULL;
+}
+
+int loop_run(struct loop *loop, struct err *err)
+{
+	return loop->ops->run(loop, err);
+}
+
+void loop_exit(struct loop *loop, int code)
+{
+	loop->ops->exit(loop, code);
+}
+
+int loop_enable_watchdog(struct loop *loop, struct err *err)
+{
+	return loop->ops->enable_watchdog ? loop->ops->enable_watchdog(loop, err) : 0;
+}
+
+usec_t loop_now(const struct loop *loop)
+{
+	return loop->ops->now(loop);
+}
+
+usec_t loop_wall_now(const struct loop *loop)
+{
+	return loop->ops->wall_now(loop);
+}
+
+usec_t loop_longest_turn(const struct loop *loop)
+{
+	return loop->ops->longest_turn(loop);
+}
+
+int loop_io_new(struct loop_io **ret, struct loop *loop, int fd, unsigned events,
+	loop_io_fn *fn, void *userdata, struct err *err)
+{
+	return loop->ops->io_new(ret, loop, fd, events, fn, userdata, err);
+}
+
+void loop_io_set_events(struct loop_io *io, unsigned events)
+{
+	io->loop->ops->io_set_events(io, events);
+}
+
+unsigned loop_io_get_events(const struct loop_io *io)
+{
+	return io->loop->ops->io_get_events(io);
+}
+
+struct loop_io *loop_io_free(struct loop_io *io)
+{
+	return io ? io->loop->ops->io_free(io) : NULL;
+}
+
+struct loop_timer *loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *userdata)
+{
+	return loop->ops->timer_new(loop, fn, userdata);
+}
+
+void loop_timer_set(struct loop_timer *timer, usec_t at_usec)
+{
+	timer->loop->ops->timer_set(timer, at_usec);
+}
+
+void loop_timer_set_after(struct loop_timer *timer, usec_t usec)
+{
+	loop_timer_set(timer, usec_add(loop_now(timer->loop), usec));
+}
+
+void loop_timer_set_wall(struct loop_timer *timer, usec_t wall_usec)
+{
+	timer->loop->ops->timer_set_wall(timer, wall_usec);
+}
+
+void loop_timer_disarm(struct loop_timer *timer)
+{
+	timer->loop->ops->timer_disarm(timer);
+}
+
+bool loop_timer_is_armed(const struct loop_timer *timer)
+{
+	return timer->loop->ops->timer_is_armed(timer);
+}
+
+struct loop_timer *loop_timer_free(struct loop_timer *timer)
+{
+	return timer ? timer->loop->ops->timer_free(timer) : NULL;
+}
+
+struct loop_defer *loop_defer_new(struct loop *loop, loop_defer_fn *fn, void *userdata)
+{
+	return loop->ops->defer_new(loop, fn, userdata);
+}
+
+struct loop_defer *loop_defer_free(struct loop_defer *defer)
+{
+	return defer ? defer->loop->ops->defer_free(defer) : NULL;
+}
