@@ -14,7 +14,9 @@
 struct conf;
 struct conf_block;
 
-#define CONF_FILE_BYTES_MAX (4 * 1024 * 1024)
+/* A file of 100,000 domains has some 8 MB; all files together may have four times as
+ * much as one. */
+#define CONF_FILE_BYTES_MAX (64 * 1024 * 1024)
 
 struct conf_params {
 	const char *directory;        /* "/etc/postseal" */
@@ -29,7 +31,7 @@ struct conf_params {
 int conf_load(struct conf **ret, const struct conf_schema *schema,
 	const struct conf_params *params, struct conf_report *report);
 /* From text instead of files, for tests and for `!include`-free input; file is the name
- * in messages. */
+ * in messages. No file is read: `</path` is an error here too. */
 int conf_load_text(struct conf **ret, const struct conf_schema *schema,
 	const char *file, const char *text, struct conf_report *report);
 struct conf *conf_ref(struct conf *conf);
@@ -45,34 +47,48 @@ const struct conf_block *conf_get_block(
 const struct conf_block *conf_find_block(
 	const struct conf *conf, const char *kind, const char *name);
 size_t conf_count_blocks(const struct conf *conf, const char *kind);
+/* Of a CONF_BLOCK_PATTERN kind: the block called so, else the one whose "*.rest" covers
+ * the name; NULL = none. In constant time. */
+const struct conf_block *conf_match_block(
+	const struct conf *conf, const char *kind, const char *name);
 
 const char *conf_block_get_kind(const struct conf_block *block);
+/* For CONF_BLOCK_PLUGIN kinds the instance's name, or the plugin's if it has none: what
+ * a reference says. NULL for the root. */
 const char *conf_block_get_name(const struct conf_block *block);
-/* For CONF_BLOCK_PLUGIN kinds: the plugin's name, and the instance (or plugin) name. */
+/* For CONF_BLOCK_PLUGIN kinds: the plugin's name; else NULL. */
 const char *conf_block_get_plugin(const struct conf_block *block);
 const char *conf_block_get_file(const struct conf_block *block);
 unsigned conf_block_get_line(const struct conf_block *block);
 /* The block it inherits from, or NULL. */
 const struct conf_block *conf_block_get_base(const struct conf_block *block);
 
+/* The row of a setting that blocks like this one accept, or NULL. The getters below
+ * assert that there is one. */
+const struct conf_setting *conf_block_find_setting(
+	const struct conf_block *block, const char *setting);
 /* Was it said, here or in a base (not only by default)? */
 bool conf_is_set(const struct conf_block *block, const char *setting);
 /* CONF_STRING, NAME, REF, ADDRESS, URL, PATH, EMAIL, ENUM: NULL when unset. */
 const char *conf_get_string(const struct conf_block *block, const char *setting);
-/* All list types; never NULL, maybe empty. */
+/* All list types; never NULL, maybe empty. Names keep their %d in blocks that are no
+ * domain (a policy) or a pattern ("*.example.org"). */
 char *const *conf_get_list(const struct conf_block *block, const char *setting);
 bool conf_get_bool(const struct conf_block *block, const char *setting);
-/* CONF_INT, SIZE, MODE, and the index of CONF_ENUM in its values. */
+/* CONF_INT, SIZE, MODE, and the index of CONF_ENUM in its values (-1: it was added by
+ * conf_schema_add_value). 0 when unset. */
 int64_t conf_get_int(const struct conf_block *block, const char *setting);
 usec_t conf_get_duration(const struct conf_block *block, const char *setting);
-/* Where a setting was said, for messages about it; file NULL when by default. */
+/* Where a setting was said, for messages about it; file NULL when by default, "-o" and
+ * line 0 when by override. */
 void conf_get_place(const struct conf_block *block, const char *setting,
 	const char **ret_file, unsigned *ret_line);
-/* Any setting's effective value as text (as `postsealctl conf` would show it with -P),
- * NULL when unset; borrowed. */
+/* Any setting's effective value as text (as `postsealctl conf` would show it with -x
+ * and -P, but for doubled dollar signs), NULL when unset; borrowed. */
 const char *conf_get_text(const struct conf_block *block, const char *setting);
 
-/* Do two blocks (of two snapshots) have the same effective settings? A domain's slice. */
+/* Do two blocks (of two snapshots) have the same kind, name and effective settings? A
+ * domain's slice. Blocks that they refer to are not looked at. */
 bool conf_block_is_equal(const struct conf_block *a, const struct conf_block *b);
 
 /* What `postsealctl conf` prints. */
@@ -84,7 +100,12 @@ enum {
 	CONF_PRINT_SECRETS = 1 << 4,  /* -P */
 };
 
-/* `name`: NULL = all, "setting", or "kind name" or "kind name/setting". -ENOENT: there is
- * no such setting. */
+/*
+ * `name`: NULL = all, "setting", or "kind name" or "kind name/setting". What is printed
+ * can be read again, and then means the same; but a hidden secret is a comment, and the
+ * defaults (-d) do without what is required. Blocks show what they inherit, unless only
+ * what is changed is wanted. -ENOENT: there is no such setting or block. -E2BIG: it does
+ * not fit into `out`.
+ */
 int conf_print(
 	const struct conf *conf, unsigned flags, const char *name, struct buf *out);

@@ -36,7 +36,9 @@ enum conf_type {
 
 enum {
 	CONF_REQUIRED =
-		1 << 0, /* no default: must be set (in the block or by inheritance) */
+		1 << 0, /* no default: must be set (in the block or by inheritance);
+				 * an inherited one is asked for in the blocks that
+				 * inherit it, not in their base */
 	CONF_SECRET = 1 << 1,    /* hidden by `conf`; best read by </path */
 	CONF_INHERITED = 1 << 2, /* a block without it takes its base's value */
 };
@@ -44,9 +46,11 @@ enum {
 struct conf_setting {
 	const char *name;
 	enum conf_type type;
-	const char *fallback;      /* text of the default; NULL = unset */
-	int64_t min, max;          /* both 0 = no limits */
-	const char *unit;          /* for the manual: "seconds", NULL = none */
+	const char
+		*fallback; /* text of the default, where `$` is itself; NULL = unset */
+	int64_t min, max;  /* both 0 = no limits; of a text its octets, of a list its
+			       * words */
+	const char *unit;  /* for the manual: "seconds", NULL = none */
 	const char *const *values; /* NULL-terminated; for enums */
 	const char *refers;        /* block kind, for refs */
 	unsigned flags;
@@ -77,7 +81,9 @@ struct conf_kind {
 
 struct conf_schema;
 
-/* Settings outside all blocks. Tables are borrowed and must outlive the schema. */
+/* Settings outside all blocks. Tables and their strings are borrowed, and must outlive
+ * the schema and all snapshots that were made with it; the schema itself is kept alive
+ * by those. */
 struct conf_schema *conf_schema_new(const struct conf_setting *settings, size_t n);
 struct conf_schema *conf_schema_free(struct conf_schema *schema);
 DEFINE_CLEANUP(struct conf_schema *, conf_schema_free)
@@ -92,6 +98,6 @@ void conf_schema_add_plugin(struct conf_schema *schema, const char *kind,
 void conf_schema_add_value(struct conf_schema *schema, const char *kind,
 	const char *setting, const char *value);
 
-/* Writes the SETTINGS part of postseal.conf(5) in mdoc to out. */
+/* Writes the SETTINGS part of postseal.conf(5) in mdoc to out. -E2BIG: does not fit. */
 struct buf;
 int conf_schema_format_manual(const struct conf_schema *schema, struct buf *out);

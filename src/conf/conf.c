@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Loading, in the order in which it happens, and the getters. */
+#include "conf/conf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "conf/parser.h"
+#include "conf/report_priv.h"
+#include "conf/snapshot.h"
+#include "conf/value.h"
+#include "util/map.h"
+#include "util/mem.h"
+
+static struct conf *conf_new(const struct conf_schema *schema)
+{
+	struct conf *conf = xnew(struct conf);
+
+	conf->n_refs = 1;
+	conf->schema = schema_ref(schema);
+	conf->root.name = NULL;
+	conf->kinds = xnew_array(struct conf_blocks, schema->n_kinds);
+	for (size_t i = 0; i < schema->n_kinds; i++)
+		conf->kinds[i].by_name = map_new();
+	return conf;
+}
+
+struct conf *conf_ref(struct conf *conf)
+{
+	conf->n_refs++;
+	return conf;
+}
+
+struct conf *conf_unref(struct conf *conf)
+{
+	if (!conf || --conf->n_refs > 0)
+		return NULL;
+	for (size_t i = 0; i < conf->schema->n_kinds; i++) {
+		map_free(conf->kinds[i].by_name);
+		free(conf->kinds[i].block);
+	}
+	free(conf->kinds);
+	for (size_t i = 0; conf->defaults && i < conf->schema->n_views; i++)
+		free(conf->defaults[i].entry);
+	free(conf->defaults);
+	arena_done(&conf->arena);
+	conf_schema_free(conf->schema);
+	free(conf);
+	return NULL;
+}
+
+/* --- loading ---------------------------------------------------------------------- */
+
+static void loader_init(
+	struct loader *l, const struct conf_schema *schema, struct conf_report *report)
+{
+	*l = (struct loader){
+		.conf = conf_new(schema),
+		.report = report,
+		.files = map_new(),
+		.broken = map_new(),
+	};
+	snapshot_make_defaults(l);
+	l->conf->root.defaults = &l->conf->defaults[schema->root->index];
+}
+
+/* What was needed while loading goes; a snapshot without errors is handed over. */
+static int finish(
+	struct loader *l, size_t n_before, size_t n_errors_before, struct conf **ret)
+{
+	bool is_good = l->report->n_errors == n_errors_before;
+
+	report_sort(l->report, n_before, l->files);
+	map_free(l->files);
+	map_free(l->broken);
+	free(l->blocks);
+	arena_done(&l->scratch);
+	if (is_good)
+		*ret = TAKE_PTR(l->conf);
+	conf_unref(l->conf);
+	return is_good ? 0 : -EINVAL;
+}
+
+int conf_load(struct conf **ret, const struct conf_schema *schema,
+	const struct conf_params *params, struct conf_report *report)
+{
+	size_t n_before = report->n;
+	size_t n_errors_before = report->n_errors;
+	const char *file = params->file ? params->file : "postseal.conf";
+	_cleanup_(freep) char *path =
+		file[0] == '/' ? xstrdup(file)
+			       : xasprintf("%s/%s", params->directory, file);
+	struct loader l;
+
+	loader_init(&l, schema, report);
+	l.may_read = true;
+	parser_read_main(&l, path);
+	for (const char *const *o = params->overrides; o && *o; o++)
+		parser_override(&l, *o);
+	snapshot_check(&l);
+	return finish(&l, n_before, n_errors_before, ret);
+}
+
+int conf_load_text(struct conf **ret, const struct conf_schema *schema,
+	const char *file, const char *text, struct conf_report *report)
+{
+	size_t n_before = report->n;
+	size_t n_errors_before = report->n_errors;
+	struct loader l;
+
+	loader_init(&l, schema, report);
+	parser_read_text(&l, file, text, strlen(text));
+	snapshot_check(&l);
+	return finish(&l, n_before, n_errors_before, ret);
+}
+
+/* --- blocks ----------------------------------------------------------------------- */
+
+static const struct conf_blocks *find_blocks(const struct conf *conf, const char *kind)
+{
+	const struct schema_kind *found = schema_find_kind(conf->schema, kind);
+
+	return found ? &conf->kinds[found->index] : NULL;
+}
+
+const struct conf_block *conf_get_root(const struct conf *conf)
+{
+	return &conf->root;
+}
+
+const struct conf_block *conf_get_block(
+	const struct conf *conf, const char *kind, size_t i)
+{
+	const struct conf_blocks *blocks = find_blocks(conf, kind);
+
+	return blocks && i < blocks->n ? blocks->block[i] : NULL;
+}
+
+const struct conf_block *conf_find_block(
+	const struct conf *conf, const char *kind, const char *name)
+{
+	const struct conf_blocks *blocks = find_blocks(conf, kind);
+
+	return blocks ? map_find(blocks->by_name, name) : NULL;
+}
+
+const struct conf_block *conf_match_block(
+	const struct conf *conf, const char *kind, const char *name)
+{
+	const struct conf_block *block = conf_find_block(conf, kind, name);
+	const char *rest = strchr(name, '.');
+
+	if (block || !rest || rest == name)
+		return block;
+	_cleanup_(freep) char *pattern = xasprintf("*%s", rest);
+	return conf_find_block(conf, kind, pattern);
+}
+
+size_t conf_count_blocks(const struct conf *conf, const char *kind)
+{
+	const struct conf_blocks *blocks = find_blocks(conf, kind);
+
+	return blocks ? blocks->n : 0;
+}
+
+const char *conf_block_get_kind(const struct conf_block *block)
+{
+	return block->kind ? block->kind->kind.name : NULL;
+}
+
+const char *conf_block_get_name(const struct conf_block *block)
+{
+	return block->name;
+}
+
+const char *conf_block_get_plugin(const struct conf_block *block)
+{
+	return block->plugin;
+}
+
+const char *conf_block_get_file(const struct conf_block *block)
+{
+	return block->file;
+}
+
+unsigned conf_block_get_line(const struct conf_block *block)
+{
+	return block->line;
+}
+
+const struct conf_block *conf_block_get_base(const struct conf_block *block)
+{
+	return block->base;
+}
+
+const struct conf_setting *conf_block_find_setting(
+	const struct conf_block *block, const char *setting)
+{
+	const struct schema_view *view = block->defaults->view;
+	int i = schema_view_find(view, setting);
+
+	return i < 0 ? NULL : view->rows[i];
+}
+
+/* --- settings --------------------------------------------------------------------- */
+
+/* The effective entry, or NULL when unset; the row must be there and of a right type. */
+static const struct conf_entry *get_entry(
+	const struct conf_block *block, const char *setting, uint32_t types)
+{
+	const struct schema_view *view = block->defaults->view;
+	int i = schema_view_find(view, setting);
+
+	assert(i >= 0);
+	assert(types & (UINT32_C(1) << view->rows[i]->type));
+	return snapshot_find_effective(block, (size_t)i);
+}
+
+#define TYPE(t) (UINT32_C(1) << (t))
+
+enum {
+	TYPES_LIST = TYPE(CONF_STRINGS) | TYPE(CONF_ENUMS) | TYPE(CONF_NAMES) |
+		     TYPE(CONF_REFS) | TYPE(CONF_ADDRESSES),
+	TYPES_STRING = TYPE(CONF_STRING) | TYPE(CONF_NAME) | TYPE(CONF_REF) |
+		       TYPE(CONF_ADDRESS) | TYPE(CONF_URL) | TYPE(CONF_PATH) |
+		       TYPE(CONF_EMAIL) | TYPE(CONF_ENUM),
+	TYPES_INT =
+		TYPE(CONF_INT) | TYPE(CONF_SIZE) | TYPE(CONF_MODE) | TYPE(CONF_ENUM),
+	TYPES_ALL = TYPE(_CONF_TYPE_MAX) - 1,
+};
+
+bool conf_is_set(const struct conf_block *block, const char *setting)
+{
+	const struct conf_entry *entry = get_entry(block, setting, TYPES_ALL);
+
+	return entry && entry->file;
+}
+
+const char *conf_get_string(const struct conf_block *block, const char *setting)
+{
+	const struct conf_entry *entry = get_entry(block, setting, TYPES_STRING);
+
+	return entry ? entry->value.string : NULL;
+}
+
+char *const *conf_get_list(const struct conf_block *block, const char *setting)
+{
+	static char *const none[] = { NULL };
+	const struct conf_entry *entry = get_entry(block, setting, TYPES_LIST);
+
+	/* The words belong to the snapshot, which nobody changes. */
+	return entry ? (char *const *)entry->value.list : none;
+}
+
+bool conf_get_bool(const struct conf_block *block, const char *setting)
+{
+	const struct conf_entry *entry = get_entry(block, setting, TYPE(CONF_BOOL));
+
+	return entry && entry->value.number != 0;
+}
+
+int64_t conf_get_int(const struct conf_block *block, const char *setting)
+{
+	const struct conf_entry *entry = get_entry(block, setting, TYPES_INT);
+
+	return entry ? entry->value.number : 0;
+}
+
+usec_t conf_get_duration(const struct conf_block *block, const char *setting)
+{
+	const struct conf_entry *entry = get_entry(block, setting, TYPE(CONF_DURATION));
+
+	return entry ? (usec_t)entry->value.number : 0;
+}
+
+void conf_get_place(const struct conf_block *block, const char *setting,
+	const char **ret_file, unsigned *ret_line)
+{
+	const struct conf_entry *entry = get_entry(block, setting, TYPES_ALL);
+
+	*ret_file = entry ? entry->file : NULL;
+	*ret_line = entry ? entry->line : 0;
+}
+
+const char *conf_get_text(const struct conf_block *block, const char *setting)
+{
+	const struct conf_entry *entry = get_entry(block, setting, TYPES_ALL);
+
+	return entry ? entry->text : NULL;
+}
+
+/* --- comparing -------------------------------------------------------------------- */
+
+static bool is_same_string(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Every row of a is a row of b, with the same effective value. */
+static bool is_within(const struct conf_block *a, const struct conf_block *b)
+{
+	const struct schema_view *view = a->defaults->view;
+	const struct schema_view *other = b->defaults->view;
+
+	for (size_t i = 0; i < view->n_rows; i++) {
+		const struct conf_setting *row = view->rows[i];
+		int j = view == other ? (int)i : schema_view_find(other, row->name);
+		if (j < 0 || other->rows[j]->type != row->type)
+			return false;
+		const struct conf_entry *x = snapshot_find_effective(a, i);
+		const struct conf_entry *y = snapshot_find_effective(b, (size_t)j);
+		if (!x != !y || (x && !value_is_equal(row->type, &x->value, &y->value)))
+			return false;
+	}
+	return true;
+}
+
+bool conf_block_is_equal(const struct conf_block *a, const struct conf_block *b)
+{
+	if (!a->kind != !b->kind || !is_same_string(a->name, b->name) ||
+		!is_same_string(a->plugin, b->plugin))
+		return false;
+	if (a->kind && strcmp(a->kind->kind.name, b->kind->kind.name) != 0)
+		return false;
+	return a->defaults->view->n_rows == b->defaults->view->n_rows &&
+	       is_within(a, b);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * From the octets of a file to logical lines: comments are gone, lines that end in a
+ * backslash are joined to the next, blanks at both ends are cut.
+ */
+#pragma once
+
+#include "util/buf.h"
+
+#define LEXER_LINE_BYTES_MAX (64 * 1024)
+
+struct lexer {
+	const char *data; /* borrowed */
+	size_t len;
+	size_t pos;
+	unsigned line;   /* the physical line that `pos` is in */
+	struct buf text; /* of the logical line that was read last */
+};
+
+struct lexer_line {
+	const char *text;    /* never empty; valid until the next call */
+	unsigned line;       /* where it starts */
+	const char *problem; /* static: why it cannot be used as it stands; or NULL */
+};
+
+void lexer_init(struct lexer *lexer, const char *data, size_t len);
+void lexer_done(struct lexer *lexer);
+/* False at the end. */
+bool lexer_next(struct lexer *lexer, struct lexer_line *ret);
