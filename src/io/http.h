@@ -24,7 +24,7 @@ struct http_client_params {
 /* One client per authority: it keeps the connection. */
 int http_client_new(struct http_client **ret, struct loop *loop,
 	const struct http_client_params *params, struct err *err);
-/* Cancels what is under way, silently. */
+/* Silences what is under way; the handles of requests still have to be cancelled. */
 struct http_client *http_client_free(struct http_client *client);
 DEFINE_CLEANUP(struct http_client *, http_client_free)
 
