@@ -386,6 +386,18 @@ static int read_authz(struct acme_authz *op, const json_t *json, struct err *err
 	return read_challenges(op, json, err);
 }
 
+static void make_offer(struct acme_authz *op)
+{
+	op->offer = (struct acme_offer){
+		.name = op->name,
+		.is_wildcard = op->is_wildcard,
+		.challenge = op->challenge,
+		.n_challenges = op->n_challenges,
+		.account_url = acme_client_get_account(op->client),
+		.thumbprint = acme_client_get_signer(op->client)->thumbprint,
+	};
+}
+
 static enum step follow_read(struct acme_authz *op, const json_t *json)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
@@ -398,6 +410,7 @@ static enum step follow_read(struct acme_authz *op, const json_t *json)
 	if (strcmp(status, "pending") != 0)
 		return complete_lost(op, json);
 	op->poll = (struct acme_poll){};
+	make_offer(op);
 	/* Stored before the solver acts: after a crash there may be something to clean. */
 	if (set_state(op, ACME_AUTHZ_SOLVE, &err) < 0)
 		return complete_broken(op, &err);
@@ -424,14 +437,6 @@ static enum step step_solve(struct acme_authz *op)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
-	op->offer = (struct acme_offer){
-		.name = op->name,
-		.is_wildcard = op->is_wildcard,
-		.challenge = op->challenge,
-		.n_challenges = op->n_challenges,
-		.account_url = acme_client_get_account(op->client),
-		.thumbprint = acme_client_get_signer(op->client)->thumbprint,
-	};
 	int r = op->solver->solve_start(op->solver->userdata, &op->solving, &op->offer,
 		on_solve_done, op, &err);
 	if (r < 0) {

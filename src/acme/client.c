@@ -223,18 +223,27 @@ static bool is_directory_fresh(const struct acme_client *client)
 	       loop_now(client->loop) < client->directory_until_usec;
 }
 
+static int parse_directory(const struct acme_client *client,
+	const struct acme_answer *answer, struct acme_directory *ret, struct err *err)
+{
+	if (!answer->json)
+		return err_set_kind(err, ERR_CA, -EPROTO, "the answer is empty");
+	return acme_directory_parse(ret, client, answer->json, err);
+}
+
 static int take_directory(struct acme_client *client, struct acme_answer *answer)
 {
 	struct acme_directory directory;
-	struct err *err = &answer->err;
+	_cleanup_(err_done) struct err err = ERR_INIT;
 
 	if (answer->result.outcome != ACME_REQUEST_OK)
 		return answer->err.code;
-	if (!answer->json)
-		return err_set_kind(err, ERR_CA, -EPROTO, "the answer is empty");
-	int r = acme_directory_parse(&directory, client, answer->json, err);
-	if (r < 0)
+	int r = parse_directory(client, answer, &directory, &err);
+	if (r < 0) {
+		acme_answer_done(answer);
+		acme_answer_fail(answer, &err);
 		return r;
+	}
 	acme_directory_done(&client->directory);
 	client->directory = directory;
 	client->has_directory = true;
