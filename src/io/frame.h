@@ -62,6 +62,18 @@ int frame_view_get_str(const struct frame_view *view, uint16_t tag, char **ret);
 int frame_view_get_u64(
 	const struct frame_view *view, uint16_t tag, uint64_t fallback, uint64_t *ret);
 
+/*
+ * One frame at the beginning of what was received. 1: a whole, well-formed one (its
+ * fields walk to the end without error); *ret_n_fds descriptors belong to it, which the
+ * caller puts into ret->fds; *ret_used octets are it. 0: more octets are needed.
+ * -EPROTO: not a frame, another version, too many descriptors, or longer than max_bytes.
+ */
+int frame_parse(const uint8_t *data, size_t len, size_t max_bytes,
+	struct frame_view *ret, unsigned *ret_n_fds, size_t *ret_used);
+/* The eight octets before the fields. */
+#define FRAME_HEADER_BYTES 8
+void frame_format_header(const struct frame *frame, uint8_t header[FRAME_HEADER_BYTES]);
+
 struct frame_stream;
 /* May free the stream. */
 typedef void frame_stream_fn(const struct frame_view *view, void *userdata);

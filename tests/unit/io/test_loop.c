@@ -201,8 +201,8 @@ static void test_timers(struct fixture *f)
 {
 	make_timers(f, on_timer);
 	usec_t now_usec = loop_now(f->loop);
-	loop_timer_set(f->timer[0], now_usec + 425000);
-	loop_timer_set(f->timer[1], now_usec + 125000);
+	loop_timer_set(f->timer[0], now_usec + 45000);
+	loop_timer_set(f->timer[1], now_usec + 15000);
 	loop_timer_set_wall(f->timer[2], loop_wall_now(f->loop) + 30000);
 	loop_timer_set(f->timer[3], now_usec + 1000);
 	loop_timer_disarm(f->timer[3]);
@@ -214,15 +214,15 @@ static void test_timers(struct fixture *f)
 	now_usec = loop_now(f->loop);
 	loop_timer_set(f->timer[0], now_usec + 10000);
 	loop_timer_set(f->timer[0], now_usec + 40000);
-	loop_timer_set(f->timer[1], now_usec + 425000);
-	loop_timer_set(f->timer[1], now_usec + 125000);
+	loop_timer_set(f->timer[1], now_usec + 45000);
+	loop_timer_set(f->timer[1], now_usec + 15000);
 	loop_timer_set_wall(f->timer[2], loop_wall_now(f->loop) + 1000);
 	loop_timer_set(f->timer[2], now_usec + 25000);
 	assert_int_equal(run_for(f, 70000), 0);
 	assert_string_equal(f->order, "120120");
 	loop_timer_set(f->timer[0], USEC_NEVER);
 	loop_timer_set_wall(f->timer[1], USEC_NEVER);
-	assert_int_equal(run_for(f, 125000), 0);
+	assert_int_equal(run_for(f, 3000), 0);
 	assert_int_equal(f->n_calls, 6);
 }
 
