@@ -32,7 +32,7 @@ void store_account_done(struct store_account *account);
  * STORE_E_NOT_FOUND. */
 int store_account_load(struct store *store, const char *authority,
 	const char *directory, struct store_account *ret, struct err *err);
-/* Sets account->id. */
+/* Sets account->id. -EEXIST: there is one there that is not deactivated. */
 int store_account_add(
 	struct store *store, struct store_account *account, struct err *err);
 /* Writes url, contact, status, reason. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Certificates with their keys, in one row: one transaction covers both. */
+/* Certificates with their keys: one transaction covers both. */
 #pragma once
 
 #include "store/store.h"
@@ -39,12 +39,14 @@ int store_certificate_add(
 	struct store *store, struct store_certificate *certificate, struct err *err);
 int store_certificate_set_state(struct store *store, int64_t id,
 	enum store_certificate_state state, struct err *err);
-/* Deletes superseded and rejected ones of a slot but the newest `keep`. */
+/* Deletes superseded and rejected ones of a slot but the newest `keep`, and never one
+ * that a slot still names. */
 int store_certificate_prune(
 	struct store *store, int64_t slot_id, unsigned keep, struct err *err);
 /* Current (pending first, else served) certificate of a slot: what the front serves. The
  * walk calls fn for each name of each certificate in force: (name, certificate id, key
- * type name). For the set of served names at start; cheap, no PEM is read. */
+ * type name), removed slots left out. For the set of served names at start; cheap, no
+ * PEM is read. */
 typedef int store_served_fn(
 	const char *name, int64_t certificate_id, const char *key_type, void *userdata);
 int store_certificate_each_served(

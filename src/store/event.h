@@ -17,8 +17,15 @@ void store_event_done(struct store_event *event);
 /* Sets id. Keeps at most `keep` rows (0 = all). */
 int store_event_add(
 	struct store *store, struct store_event *event, unsigned keep, struct err *err);
+
+/* Which ones. */
+struct store_event_range {
+	int64_t after;       /* those with a greater id; < 0: the last n */
+	unsigned n;          /* at most; 0 = none */
+	const char *subject; /* NULL = all; borrowed */
+};
+
 typedef int store_event_fn(const struct store_event *event, void *userdata);
-/* Those with id > after, oldest first, at most n, of a subject (NULL = all). With after < 0:
- * the last n. */
-int store_event_each(struct store *store, int64_t after, unsigned n,
-	const char *subject, store_event_fn *fn, void *userdata, struct err *err);
+/* Oldest first. fn's non-zero stops and is returned. */
+int store_event_each(struct store *store, const struct store_event_range *range,
+	store_event_fn *fn, void *userdata, struct err *err);

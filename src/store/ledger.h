@@ -9,12 +9,23 @@
 /* Later of what is there and what is given. */
 int store_ledger_hold(struct store *store, const char *authority, const char *scope,
 	usec_t until_usec, const char *reason, struct err *err);
-/* 0 when there is no hold or it has passed. *ret_reason owned by the caller, may be NULL. */
+
+struct store_hold {
+	usec_t until_usec; /* wall; 0 = nothing holds */
+	char *reason;      /* NULL = none was given */
+};
+
+void store_hold_done(struct store_hold *hold);
+/* The longest that holds the scope now: its own or the whole authority's. */
 int store_ledger_get_hold(struct store *store, const char *authority, const char *scope,
-	usec_t wall_now_usec, usec_t *ret_until_usec, char **ret_reason,
-	struct err *err);
-/* Counts an event ("order", "failed-validation") and tells how many there were since. */
+	usec_t wall_now_usec, struct store_hold *ret, struct err *err);
+
+/* What is older than the longest window of a CA's limits is forgotten. */
+#define STORE_LEDGER_KEEP_USEC (32 * USEC_PER_DAY)
+
+/* Counts an event ("order", "failed-validation") in its narrowest scope. */
 int store_ledger_count(struct store *store, const char *authority, const char *kind,
 	const char *scope, usec_t at_usec, struct err *err);
-int store_ledger_get_count(struct store *store, const char *authority, const char *kind,
-	const char *scope, usec_t since_usec, int64_t *ret, struct err *err);
+/* How many there were since, in that scope; with "", in all scopes. Or < 0. */
+int64_t store_ledger_get_count(struct store *store, const char *authority,
+	const char *kind, const char *scope, usec_t since_usec, struct err *err);

@@ -25,9 +25,15 @@ struct store_order {
 };
 
 void store_order_done(struct store_order *order);
+/* Sets order->id. -EEXIST: the slot has an unfinished one. The slot's finished ones go,
+ * but for those whose authorizations still want cleaning up. */
 int store_order_add(struct store *store, struct store_order *order, struct err *err);
+/* Writes all that comes after key_pem. */
 int store_order_save(
 	struct store *store, const struct store_order *order, struct err *err);
+/* 0, STORE_E_NOT_FOUND. */
+int store_order_load(
+	struct store *store, int64_t id, struct store_order *ret, struct err *err);
 /* The unfinished order of a slot: 0, STORE_E_NOT_FOUND. */
 int store_order_find_open(
 	struct store *store, int64_t slot_id, struct store_order *ret, struct err *err);

@@ -32,10 +32,14 @@ int store_slot_load(
 /* By (domain, key_type); of one that is not removed. 0, STORE_E_NOT_FOUND. */
 int store_slot_find(struct store *store, const char *domain, const char *key_type,
 	struct store_slot *ret, struct err *err);
-/* Sets slot->id; adds the domain's row when it is new. */
+/* Sets slot->id; adds the domain's row when it is new. -EEXIST: there is one of this
+ * (domain, key_type) that is not removed. */
 int store_slot_add(struct store *store, struct store_slot *slot, struct err *err);
 int store_slot_save(
 	struct store *store, const struct store_slot *slot, struct err *err);
+/* The time alone: also of a slot whose row cannot be read (-EUCLEAN). */
+int store_slot_set_due(
+	struct store *store, int64_t id, usec_t due_usec, struct err *err);
 /* The not removed slot that is due first: its id and time. 0, STORE_E_NOT_FOUND. */
 int store_slot_find_due(
 	struct store *store, int64_t *ret_id, usec_t *ret_due_usec, struct err *err);

@@ -2,7 +2,12 @@
 /*
  * The state database (SQLite; WAL, synchronous=FULL, STRICT tables, foreign keys). SQL
  * is a closed list of named statements, prepared once; nothing is ever built from
- * strings. A record that is read is input: it is checked as if it came from outside.
+ * strings. A record that is read is input: it is checked as if it came from outside
+ * (-EUCLEAN, "slot 12: names is missing"). A walk (`_each`) passes over such rows, gives
+ * all others to its callback, and returns -EUCLEAN at the end; err tells the first.
+ *
+ * `_load` and `_find` fill *ret only on 0; its owner calls the record's `_done`. `_save`
+ * of a row that is not there: -ENOENT. A value beyond its limit: -E2BIG.
  */
 #pragma once
 

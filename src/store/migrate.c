@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The schema, as a list of steps. A step that has been released is never changed; a new
+ * one is added below it. Each sets user_version as its last word, so that it and its
+ * number are one transaction.
+ *
+ * The constraints are a second net below the checks of who writes and who reads.
+ */
+#include <errno.h>
+
+#include "store/store_priv.h"
+
+/* Columns: limits as STORE_TEXT_MAX and its like in statements.h. */
+#define TEXT(c)       #c " TEXT NOT NULL CHECK (length(" #c ") BETWEEN 1 AND 8192)"
+#define TEXT_EMPTY(c) #c " TEXT NOT NULL CHECK (length(" #c ") <= 8192)"
+#define TEXT_NULL(c)  #c " TEXT CHECK (length(" #c ") BETWEEN 0 AND 8192)"
+#define NAMES(c)      #c " TEXT NOT NULL CHECK (length(" #c ") BETWEEN 1 AND 65536)"
+#define PEM(c)        #c " TEXT NOT NULL CHECK (length(" #c ") BETWEEN 1 AND 262144)"
+#define NUMBER(c)     #c " INTEGER NOT NULL CHECK (" #c " >= 0)"
+#define BOOL(c)       #c " INTEGER NOT NULL CHECK (" #c " IN (0, 1))"
+
+/* clang-format off */
+static const char initial[] =
+	"CREATE TABLE account ("
+	" id INTEGER PRIMARY KEY,"
+	  TEXT(authority) ","
+	  TEXT(directory) ","
+	  PEM(key_pem) ","
+	  TEXT_NULL(url) ","
+	  TEXT_NULL(contact) ","
+	" status TEXT NOT NULL"
+	"  CHECK (status IN ('new', 'valid', 'deactivated', 'stopped')),"
+	  TEXT_NULL(reason) ","
+	  NUMBER(created_usec)
+	") STRICT;"
+	/* Never a second account at the same place. */
+	"CREATE UNIQUE INDEX account_in_use ON account (authority, directory)"
+	" WHERE status <> 'deactivated';"
+
+	"CREATE TABLE domain ("
+	" name TEXT NOT NULL PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 8192)"
+	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE slot ("
+	" id INTEGER PRIMARY KEY,"
+	" domain TEXT NOT NULL REFERENCES domain (name),"
+	  TEXT(key_type) ","
+	  NAMES(names) ","
+	  TEXT(authority) ","
+	  TEXT_NULL(profile) ","
+	" certificate_id INTEGER REFERENCES certificate (id),"
+	" pending_id INTEGER REFERENCES certificate (id),"
+	  NUMBER(due_usec) ","
+	  NUMBER(attempts) ","
+	  NUMBER(attempted_usec) ","
+	  TEXT_NULL(error) ","
+	  TEXT_NULL(challenges) ","
+	  BOOL(removed) ","
+	/* A copy of the current certificate's end, 0 without one: the order of urgency
+	 * is an index then. */
+	  NUMBER(expires_usec)
+	") STRICT;"
+	"CREATE UNIQUE INDEX slot_in_use ON slot (domain, key_type) WHERE removed = 0;"
+	"CREATE INDEX slot_domain ON slot (domain, key_type, id);"
+	"CREATE INDEX slot_due ON slot (due_usec, expires_usec) WHERE removed = 0;"
+	"CREATE INDEX slot_urgency ON slot (expires_usec, due_usec) WHERE removed = 0;"
+	"CREATE INDEX slot_certificate ON slot (certificate_id);"
+	"CREATE INDEX slot_pending ON slot (pending_id);"
+
+	"CREATE TABLE certificate ("
+	" id INTEGER PRIMARY KEY,"
+	" slot_id INTEGER NOT NULL REFERENCES slot (id),"
+	  TEXT(authority) ","
+	  NAMES(names) ","
+	  TEXT(serial) ","
+	  TEXT(fingerprint) ","
+	  TEXT(issuer) ","
+	  NUMBER(not_before_usec) ","
+	  NUMBER(not_after_usec) ","
+	  NUMBER(issued_usec) ","
+	" state TEXT NOT NULL"
+	"  CHECK (state IN ('issued', 'served', 'superseded', 'rejected'))"
+	") STRICT;"
+	"CREATE INDEX certificate_slot ON certificate (slot_id, state);"
+	/* Apart, so that a walk over all certificates does not read them. */
+	"CREATE TABLE certificate_pem ("
+	" certificate_id INTEGER PRIMARY KEY"
+	"  REFERENCES certificate (id) ON DELETE CASCADE,"
+	  PEM(chain_pem) ","
+	  PEM(key_pem)
+	") STRICT;"
+
+	/* "order" is a word of SQL. */
+	"CREATE TABLE acme_order ("
+	" id INTEGER PRIMARY KEY,"
+	" slot_id INTEGER NOT NULL REFERENCES slot (id),"
+	" account_id INTEGER NOT NULL REFERENCES account (id),"
+	  NAMES(names) ","
+	  PEM(key_pem) ","
+	  TEXT(state) ","
+	  TEXT_NULL(url) ","
+	  TEXT_NULL(finalize_url) ","
+	  TEXT_NULL(certificate_url) ","
+	  NUMBER(sent_usec) ","
+	  NUMBER(expires_usec) ","
+	  BOOL(finished)
+	") STRICT;"
+	"CREATE UNIQUE INDEX acme_order_open ON acme_order (slot_id) WHERE finished = 0;"
+	"CREATE INDEX acme_order_slot ON acme_order (slot_id);"
+	"CREATE INDEX acme_order_account ON acme_order (account_id);"
+
+	"CREATE TABLE authorization ("
+	" id INTEGER PRIMARY KEY,"
+	" order_id INTEGER NOT NULL REFERENCES acme_order (id) ON DELETE CASCADE,"
+	  TEXT(name) ","
+	  TEXT(url) ","
+	  TEXT_NULL(challenge) ","
+	  TEXT_NULL(challenge_url) ","
+	  TEXT_NULL(token) ","
+	  TEXT(state) ","
+	  BOOL(presented)
+	") STRICT;"
+	"CREATE INDEX authorization_order ON authorization (order_id);"
+	"CREATE INDEX authorization_presented ON authorization (id) WHERE presented = 1;"
+
+	"CREATE TABLE install ("
+	" id INTEGER PRIMARY KEY,"
+	" certificate_id INTEGER NOT NULL"
+	"  REFERENCES certificate (id) ON DELETE CASCADE,"
+	  TEXT(target) ","
+	  TEXT_EMPTY(address) ","
+	  NUMBER(done_usec) ","
+	  NUMBER(proven_usec) ","
+	  NUMBER(next_usec) ","
+	  NUMBER(attempts) ","
+	  TEXT_NULL(error) ","
+	" UNIQUE (certificate_id, target, address)"
+	") STRICT;"
+
+	"CREATE TABLE event ("
+	" id INTEGER PRIMARY KEY,"
+	  NUMBER(at_usec) ","
+	  TEXT(kind) ","
+	  TEXT_NULL(subject) ","
+	  TEXT(text)
+	") STRICT;"
+	"CREATE INDEX event_subject ON event (subject, id);"
+
+	"CREATE TABLE plugin_state ("
+	" id INTEGER PRIMARY KEY,"
+	  TEXT(plugin) ","
+	  TEXT_EMPTY(name) ","
+	" value TEXT NOT NULL CHECK (length(value) <= 65536),"
+	" UNIQUE (plugin, name)"
+	") STRICT;"
+
+	"CREATE TABLE hold ("
+	" id INTEGER PRIMARY KEY,"
+	  TEXT(authority) ","
+	  TEXT_EMPTY(scope) ","
+	  NUMBER(until_usec) ","
+	  TEXT_NULL(reason) ","
+	" UNIQUE (authority, scope)"
+	") STRICT;"
+
+	"CREATE TABLE ledger ("
+	" id INTEGER PRIMARY KEY,"
+	  TEXT(authority) ","
+	  TEXT(kind) ","
+	  TEXT_EMPTY(scope) ","
+	  NUMBER(at_usec)
+	") STRICT;"
+	"CREATE INDEX ledger_scope ON ledger (authority, kind, scope, at_usec);"
+	"CREATE INDEX ledger_kind ON ledger (authority, kind, at_usec);"
+	"CREATE INDEX ledger_at ON ledger (at_usec);"
+
+	"PRAGMA application_id = 0x50536c31;"
+	"PRAGMA user_version = 1;";
+/* clang-format on */
+
+static const struct store_migration migrations[] = {
+	{ initial },
+};
+
+const struct store_migration *store_migrate_get_list(unsigned *ret_n)
+{
+	*ret_n = ARRAY_SIZE(migrations);
+	return migrations;
+}
+
+static int take_step(struct store *store, const struct store_migration *step,
+	unsigned version, struct err *err)
+{
+	int r = store_begin(store, err);
+	if (r < 0)
+		return r;
+	r = store_finish(store, store_exec(store, step->sql, err), err);
+	if (r < 0)
+		return err_wrap(err, r, "migration to schema %u", version);
+	if (store_get_schema_version(store) != (int)version)
+		return err_set(err, -EPROTO, "migration to schema %u did not reach it",
+			version);
+	return 0;
+}
+
+int store_migrate(struct store *store, const struct store_migration *list, unsigned n,
+	struct err *err)
+{
+	int version = store_get_schema_version(store);
+
+	if (version < 0 || version > (int)n)
+		return err_set(err, -EPROTO,
+			"%s has schema %d and this program knows %u at most: install "
+			"the newer program again, or restore a backup made before it",
+			store->path, version, n);
+	int r = 0;
+	for (unsigned i = (unsigned)version; r == 0 && i < n; i++)
+		r = take_step(store, &list[i], i + 1, err);
+	return r;
+}

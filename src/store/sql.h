@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* All SQL but the schema: X(NAME, text). The order of columns and parameters is that of
+ * the reader and binder in the record's own file. */
+#pragma once
+
+#define STORE_SQL_ACCOUNT                                                         \
+	"SELECT id, authority, directory, key_pem, url, contact, status, reason," \
+	" created_usec FROM account "
+#define STORE_SQL_SLOT                                                                \
+	"SELECT id, domain, key_type, names, authority, profile, certificate_id,"     \
+	" pending_id, due_usec, attempts, attempted_usec, error, challenges, removed" \
+	" FROM slot "
+#define STORE_SQL_ORDER                                                             \
+	"SELECT id, slot_id, account_id, names, key_pem, state, url, finalize_url," \
+	" certificate_url, sent_usec, expires_usec, finished FROM acme_order "
+#define STORE_SQL_AUTHORIZATION                                                   \
+	"SELECT id, order_id, name, url, challenge, challenge_url, token, state," \
+	" presented FROM authorization "
+#define STORE_SQL_EVENT "SELECT id, at_usec, kind, subject, text FROM event "
+/* The end of the certificate that stands in a slot: what makes it urgent. */
+#define STORE_SQL_EXPIRES \
+	"coalesce((SELECT not_after_usec FROM certificate WHERE certificate.id = ?6), 0)"
+
+/* clang-format off */
+#define STORE_STATEMENTS(X) \
+	X(BEGIN, "BEGIN IMMEDIATE") \
+	X(COMMIT, "COMMIT") \
+	X(ROLLBACK, "ROLLBACK") \
+	\
+	X(ACCOUNT_LOAD, STORE_SQL_ACCOUNT \
+		"WHERE authority = ? AND directory = ? AND status <> 'deactivated'") \
+	X(ACCOUNT_EACH, STORE_SQL_ACCOUNT "ORDER BY id") \
+	X(ACCOUNT_ADD, \
+		"INSERT INTO account (authority, directory, key_pem, url, contact, status," \
+		" reason, created_usec) VALUES (?, ?, ?, ?, ?, ?, ?, ?)") \
+	X(ACCOUNT_SAVE, \
+		"UPDATE account SET url = ?, contact = ?, status = ?, reason = ?" \
+		" WHERE id = ?") \
+	\
+	X(DOMAIN_ADD, "INSERT OR IGNORE INTO domain (name) VALUES (?)") \
+	\
+	X(SLOT_LOAD, STORE_SQL_SLOT "WHERE id = ?") \
+	X(SLOT_FIND, STORE_SQL_SLOT "WHERE domain = ? AND key_type = ? AND removed = 0") \
+	X(SLOT_EACH, STORE_SQL_SLOT "ORDER BY domain, key_type, id") \
+	X(SLOT_EACH_OF, STORE_SQL_SLOT "WHERE domain = ? ORDER BY key_type, id") \
+	X(SLOT_ADD, \
+		"INSERT INTO slot (domain, key_type, names, authority, profile," \
+		" certificate_id, pending_id, due_usec, attempts, attempted_usec, error," \
+		" challenges, removed, expires_usec)" \
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, " \
+		STORE_SQL_EXPIRES ")") \
+	X(SLOT_SAVE, \
+		"UPDATE slot SET domain = ?1, key_type = ?2, names = ?3, authority = ?4," \
+		" profile = ?5, certificate_id = ?6, pending_id = ?7, due_usec = ?8," \
+		" attempts = ?9, attempted_usec = ?10, error = ?11, challenges = ?12," \
+		" removed = ?13, expires_usec = " STORE_SQL_EXPIRES " WHERE id = ?14") \
+	X(SLOT_SET_DUE, "UPDATE slot SET due_usec = ? WHERE id = ?") \
+	X(SLOT_FIND_DUE, \
+		"SELECT id, due_usec FROM slot INDEXED BY slot_due WHERE removed = 0" \
+		" ORDER BY due_usec LIMIT 1") \
+	X(SLOT_COUNT_DUE, \
+		"SELECT count(*) FROM (SELECT 1 FROM slot INDEXED BY slot_due" \
+		" WHERE removed = 0 AND due_usec <= ? LIMIT ?)") \
+	X(SLOT_LIST_DUE_FEW, \
+		"SELECT id FROM slot INDEXED BY slot_due" \
+		" WHERE removed = 0 AND due_usec <= ?" \
+		" ORDER BY expires_usec, due_usec, id LIMIT ?") \
+	X(SLOT_LIST_DUE_MANY, \
+		"SELECT id FROM slot INDEXED BY slot_urgency" \
+		" WHERE removed = 0 AND due_usec <= ?" \
+		" ORDER BY expires_usec, due_usec, id LIMIT ?") \
+	\
+	X(CERTIFICATE_LOAD, \
+		"SELECT c.id, c.slot_id, c.authority, c.names, p.chain_pem, p.key_pem," \
+		" c.serial, c.fingerprint, c.issuer, c.not_before_usec, c.not_after_usec," \
+		" c.issued_usec, c.state FROM certificate AS c" \
+		" LEFT JOIN certificate_pem AS p ON p.certificate_id = c.id" \
+		" WHERE c.id = ?") \
+	X(CERTIFICATE_ADD, \
+		"INSERT INTO certificate (slot_id, authority, names, serial, fingerprint," \
+		" issuer, not_before_usec, not_after_usec, issued_usec, state)" \
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
+	X(CERTIFICATE_ADD_PEM, \
+		"INSERT INTO certificate_pem (certificate_id, chain_pem, key_pem)" \
+		" VALUES (?, ?, ?)") \
+	X(CERTIFICATE_SET_STATE, "UPDATE certificate SET state = ? WHERE id = ?") \
+	X(CERTIFICATE_PRUNE, \
+		"DELETE FROM certificate" \
+		" WHERE slot_id = ?1 AND state IN ('superseded', 'rejected')" \
+		" AND id NOT IN (SELECT id FROM certificate WHERE slot_id = ?1" \
+		"  AND state IN ('superseded', 'rejected') ORDER BY id DESC LIMIT ?2)" \
+		" AND NOT EXISTS (SELECT 1 FROM slot WHERE certificate_id = certificate.id)" \
+		" AND NOT EXISTS (SELECT 1 FROM slot WHERE pending_id = certificate.id)") \
+	X(CERTIFICATE_EACH_SERVED, \
+		"SELECT c.id, c.names, s.key_type FROM slot AS s JOIN certificate AS c" \
+		" ON c.id = coalesce(s.pending_id, s.certificate_id) WHERE s.removed = 0") \
+	\
+	X(ORDER_LOAD, STORE_SQL_ORDER "WHERE id = ?") \
+	X(ORDER_FIND_OPEN, STORE_SQL_ORDER "WHERE slot_id = ? AND finished = 0") \
+	X(ORDER_ADD, \
+		"INSERT INTO acme_order (slot_id, account_id, names, key_pem, state, url," \
+		" finalize_url, certificate_url, sent_usec, expires_usec, finished)" \
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
+	X(ORDER_SAVE, \
+		"UPDATE acme_order SET state = ?, url = ?, finalize_url = ?," \
+		" certificate_url = ?, sent_usec = ?, expires_usec = ?, finished = ?" \
+		" WHERE id = ?") \
+	X(ORDER_PRUNE, \
+		"DELETE FROM acme_order WHERE slot_id = ? AND finished = 1 AND NOT EXISTS" \
+		" (SELECT 1 FROM authorization WHERE order_id = acme_order.id" \
+		"  AND presented = 1)") \
+	X(AUTHORIZATION_EACH, STORE_SQL_AUTHORIZATION "WHERE order_id = ? ORDER BY id") \
+	X(AUTHORIZATION_EACH_PRESENTED, STORE_SQL_AUTHORIZATION \
+		"WHERE presented = 1 ORDER BY id") \
+	X(AUTHORIZATION_ADD, \
+		"INSERT INTO authorization (order_id, name, url, challenge, challenge_url," \
+		" token, state, presented) VALUES (?, ?, ?, ?, ?, ?, ?, ?)") \
+	X(AUTHORIZATION_SAVE, \
+		"UPDATE authorization SET order_id = ?, name = ?, url = ?, challenge = ?," \
+		" challenge_url = ?, token = ?, state = ?, presented = ? WHERE id = ?") \
+	\
+	X(INSTALL_SAVE, \
+		"INSERT INTO install (certificate_id, target, address, done_usec," \
+		" proven_usec, next_usec, attempts, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)" \
+		" ON CONFLICT (certificate_id, target, address) DO UPDATE SET" \
+		" done_usec = excluded.done_usec, proven_usec = excluded.proven_usec," \
+		" next_usec = excluded.next_usec, attempts = excluded.attempts," \
+		" error = excluded.error RETURNING id") \
+	X(INSTALL_EACH, \
+		"SELECT id, certificate_id, target, address, done_usec, proven_usec," \
+		" next_usec, attempts, error FROM install WHERE certificate_id = ?" \
+		" ORDER BY target, address") \
+	X(INSTALL_EACH_ADDRESS, \
+		"SELECT id, address FROM install WHERE certificate_id = ? AND target = ?") \
+	X(INSTALL_REMOVE, "DELETE FROM install WHERE id = ?") \
+	\
+	X(EVENT_ADD, "INSERT INTO event (at_usec, kind, subject, text) VALUES (?, ?, ?, ?)") \
+	X(EVENT_PRUNE, "DELETE FROM event WHERE id <= ?") \
+	X(EVENT_EACH, STORE_SQL_EVENT "WHERE id > ? ORDER BY id LIMIT ?") \
+	X(EVENT_EACH_OF, STORE_SQL_EVENT \
+		"WHERE id > ? AND subject = ?3 ORDER BY id LIMIT ?2") \
+	X(EVENT_LAST, \
+		"SELECT * FROM (" STORE_SQL_EVENT "ORDER BY id DESC LIMIT ?) ORDER BY id") \
+	X(EVENT_LAST_OF, \
+		"SELECT * FROM (" STORE_SQL_EVENT "WHERE subject = ?2" \
+		" ORDER BY id DESC LIMIT ?1) ORDER BY id") \
+	\
+	X(PLUGIN_STATE_LOAD, \
+		"SELECT id, value FROM plugin_state WHERE plugin = ? AND name = ?") \
+	X(PLUGIN_STATE_SAVE, \
+		"INSERT INTO plugin_state (plugin, name, value) VALUES (?, ?, ?)" \
+		" ON CONFLICT (plugin, name) DO UPDATE SET value = excluded.value") \
+	X(PLUGIN_STATE_REMOVE, "DELETE FROM plugin_state WHERE plugin = ? AND name = ?") \
+	\
+	X(LEDGER_HOLD, \
+		"INSERT INTO hold (authority, scope, until_usec, reason)" \
+		" VALUES (?, ?, ?, ?) ON CONFLICT (authority, scope) DO UPDATE SET" \
+		" until_usec = excluded.until_usec, reason = excluded.reason" \
+		" WHERE excluded.until_usec > until_usec") \
+	X(LEDGER_GET_HOLD, \
+		"SELECT id, until_usec, reason FROM hold WHERE authority = ?" \
+		" AND scope IN (?, '') ORDER BY until_usec DESC LIMIT 1") \
+	X(LEDGER_COUNT, \
+		"INSERT INTO ledger (authority, kind, scope, at_usec) VALUES (?, ?, ?, ?)") \
+	X(LEDGER_PRUNE, "DELETE FROM ledger WHERE at_usec < ?") \
+	X(LEDGER_GET_COUNT, \
+		"SELECT count(*) FROM ledger WHERE authority = ? AND kind = ?" \
+		" AND at_usec >= ?") \
+	X(LEDGER_GET_COUNT_OF, \
+		"SELECT count(*) FROM ledger WHERE authority = ? AND kind = ?" \
+		" AND at_usec >= ? AND scope = ?")
+/* clang-format on */
