@@ -96,10 +96,11 @@ int conf_load(struct conf **ret, const struct conf_schema *schema,
 
 	loader_init(&l, schema, report);
 	l.may_read = true;
-	parser_read_main(&l, path);
-	for (const char *const *o = params->overrides; o && *o; o++)
-		parser_override(&l, *o);
-	snapshot_check(&l);
+	if (parser_read_main(&l, path)) {
+		for (const char *const *o = params->overrides; o && *o; o++)
+			parser_override(&l, *o);
+		snapshot_check(&l);
+	}
 	return finish(&l, n_before, n_errors_before, ret);
 }
 

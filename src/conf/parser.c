@@ -263,7 +263,7 @@ static void parse_setting(struct parser *p, char *line, const char *problem)
 
 /* --- !include --------------------------------------------------------------------- */
 
-static void read_file(struct loader *l, const struct parser *includer, const char *path,
+static bool read_file(struct loader *l, const struct parser *includer, const char *path,
 	bool may_miss);
 
 static void include(struct parser *p, const char *pattern, bool may_miss)
@@ -444,14 +444,14 @@ static bool load_file(struct loader *l, const struct parser *includer, const cha
 	return false;
 }
 
-static void read_file(struct loader *l, const struct parser *includer, const char *path,
+static bool read_file(struct loader *l, const struct parser *includer, const char *path,
 	bool may_miss)
 {
 	_cleanup_(buf_done) struct buf data = BUF_INIT_SECRET(CONF_FILE_BYTES_MAX);
 	struct stat st;
 
 	if (!load_file(l, includer, path, may_miss, &data, &st))
-		return;
+		return false;
 	_cleanup_(freep) char *folder = folder_of(path);
 	struct parser p = {
 		.l = l,
@@ -464,12 +464,13 @@ static void read_file(struct loader *l, const struct parser *includer, const cha
 		.block = includer ? includer->block : &l->conf->root,
 	};
 	parse_all(&p, buf_str(&data), data.len);
+	return true;
 }
 
-void parser_read_main(struct loader *l, const char *path)
+bool parser_read_main(struct loader *l, const char *path)
 {
 	l->conf->root.file = keep_file(l, path);
-	read_file(l, NULL, path, false);
+	return read_file(l, NULL, path, false);
 }
 
 void parser_read_text(struct loader *l, const char *file, const char *text, size_t len)
@@ -525,7 +526,11 @@ void parser_override(struct loader *l, const char *text)
 		*slash = '\0';
 	/* The same rules as in a file, for quotes, comments and characters. */
 	lexer_init(&lexer, equal, strlen(equal));
-	if (lexer_next(&lexer, &line) && line.problem)
+	if (strchr(equal, '\n'))
+		line.problem = "holds more than one line";
+	else
+		lexer_next(&lexer, &line);
+	if (line.problem)
 		conf_report_error(l->report, "-o", 0, left, "%s", line.problem);
 	else
 		override_in(l, slash ? left : NULL, name, skip_blanks(line.text + 1));

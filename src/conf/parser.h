@@ -2,12 +2,13 @@
 /* From logical lines to blocks of raw settings; follows !include. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct loader;
 
-/* The main file and what it includes. */
-void parser_read_main(struct loader *l, const char *path);
+/* The main file and what it includes. False: there is none, and that is reported. */
+bool parser_read_main(struct loader *l, const char *path);
 /* The same from memory; the name is for messages. */
 void parser_read_text(struct loader *l, const char *file, const char *text, size_t len);
 /* "name=value" or "kind name/setting=value", after all files. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/unit/conf/fixture.h"
 
+#include "tests/lib/test.h"
 #include "util/mem.h"
 
 /* clang-format off */
@@ -126,4 +127,49 @@ char *fixture_format_report(const struct conf_report *report)
 		(void)buf_printf(&out, "%s\n", line);
 	}
 	return buf_steal(&out);
+}
+
+struct conf *fixture_load_text(const char *text, char **ret_report)
+{
+	_cleanup_(conf_schema_freep) struct conf_schema *schema = fixture_new_schema();
+	struct conf_report report;
+	struct conf *conf = NULL;
+
+	conf_report_init(&report);
+	int r = conf_load_text(&conf, schema, "t.conf", text, &report);
+	assert_true((r == 0) == (report.n_errors == 0));
+	assert_true((r == 0) == (conf != NULL));
+	*ret_report = fixture_format_report(&report);
+	conf_report_done(&report);
+	return conf;
+}
+
+struct conf *fixture_load(const char *directory, const char *file,
+	const char *const *overrides, char **ret_report)
+{
+	_cleanup_(conf_schema_freep) struct conf_schema *schema = fixture_new_schema();
+	struct conf_report report;
+	struct conf *conf = NULL;
+	struct conf_params params = {
+		.directory = directory,
+		.file = file,
+		.overrides = overrides,
+	};
+
+	conf_report_init(&report);
+	int r = conf_load(&conf, schema, &params, &report);
+	assert_true((r == 0) == (report.n_errors == 0));
+	*ret_report = fixture_format_report(&report);
+	conf_report_done(&report);
+	return conf;
+}
+
+struct conf *fixture_load_good(const char *text)
+{
+	_cleanup_(freep) char *report = NULL;
+	struct conf *conf = fixture_load_text(text, &report);
+
+	assert_string_equal(report, "");
+	assert_non_null(conf);
+	return conf;
 }
