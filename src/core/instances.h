@@ -23,3 +23,11 @@ struct plugin_instance *instances_find(
 /* The i-th of a kind, NULL behind the last; *ret_name is what it is called. */
 struct plugin_instance *instances_get(const struct instances *instances,
 	enum postseal_kind kind, size_t i, const char **ret_name);
+/* The snapshot that was followed last; NULL before the first. Borrowed. */
+const struct conf *instances_get_conf(const struct instances *instances);
+
+/* Called just before an instance is closed, so that who has a call under way drops its
+ * handle. One watcher; NULL clears it. */
+typedef void instances_closing_fn(struct plugin_instance *instance, void *userdata);
+void instances_on_closing(
+	struct instances *instances, instances_closing_fn *fn, void *userdata);
