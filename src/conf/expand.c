@@ -282,7 +282,7 @@ static bool put_content(struct expansion *x, const char *path)
 	_cleanup_(buf_done) struct buf content = BUF_INIT_SECRET(EXPAND_BYTES_MAX);
 	_cleanup_(freep) char *reason = NULL;
 
-	if (file_read_secret(path, &content, &reason) < 0) {
+	if (conf_file_read_secret(path, &content, &reason) < 0) {
 		x->reason = xasprintf("cannot read %s: %s", path, reason);
 		return false;
 	}

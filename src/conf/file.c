@@ -61,7 +61,7 @@ static int read_all(int fd, const struct stat *st, struct buf *out, char **ret_r
 	}
 }
 
-int file_read(
+int conf_file_read(
 	const char *path, struct buf *out, struct stat *ret_stat, char **ret_reason)
 {
 	_cleanup_(closep) int fd = -1;
@@ -90,7 +90,7 @@ static int check_secret(const char *path, const struct stat *st, char **ret_reas
 	return *ret_reason ? -EPERM : 0;
 }
 
-int file_read_secret(const char *path, struct buf *out, char **ret_reason)
+int conf_file_read_secret(const char *path, struct buf *out, char **ret_reason)
 {
 	struct stat st;
 	_cleanup_(closep) int fd = -1;

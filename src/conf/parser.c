@@ -420,7 +420,7 @@ static bool load_file(struct loader *l, const struct parser *includer, const cha
 	bool may_miss, struct buf *data, struct stat *st)
 {
 	_cleanup_(freep) char *reason = NULL;
-	int r = file_read(path, data, st, &reason);
+	int r = conf_file_read(path, data, st, &reason);
 
 	if (r == -ENOENT && may_miss)
 		return false;

@@ -78,7 +78,7 @@ static char *find_in_file(const struct conf_params *params, const char *setting)
 	_cleanup_(buf_done) struct buf data = BUF_INIT_SECRET(CONF_FILE_BYTES_MAX);
 	struct stat st;
 
-	if (file_read(path, &data, &st, &reason) < 0)
+	if (conf_file_read(path, &data, &st, &reason) < 0)
 		return NULL; /* the full reading says why */
 	return find_line(buf_str(&data), data.len, setting);
 }
