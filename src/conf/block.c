@@ -198,6 +198,7 @@ static void set_up(struct loader *l, struct conf_block *block,
 	if (!set_name(l, block, written, words)) {
 		for (size_t i = 0; i < words->n; i++)
 			add_broken(l, block->kind->kind.name, words->word[i]);
+		block->has_bad_name = true;
 		block->name = keep(l, words->n > 0 ? words->word[0] : "");
 		if (block->kind->kind.flags & CONF_BLOCK_PLUGIN)
 			return;

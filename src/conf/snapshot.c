@@ -285,7 +285,7 @@ static void derive(struct loader *l, struct conf_block *block)
 {
 	const struct schema_view *view = block->defaults->view;
 
-	if (!(block->kind->kind.flags & CONF_BLOCK_PATTERN) ||
+	if (!(block->kind->kind.flags & CONF_BLOCK_PATTERN) || block->has_bad_name ||
 		dname_is_wildcard(block->name))
 		return;
 	for (size_t i = 0; i < view->n_rows; i++) {

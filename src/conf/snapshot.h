@@ -58,6 +58,7 @@ struct conf_block {
 	const char *instance; /* NULL = none */
 	const char *file;
 	unsigned line;
+	bool has_bad_name; /* and that was reported; there is nothing for %d */
 	bool has_bad_base; /* its base setting is wrong, and that was reported */
 	const struct conf_block *base;
 	struct conf_entry *entries; /* in the order of their first mention */

@@ -221,7 +221,8 @@ static const char *domain_of(const struct conf_block *block)
 	if (!block->kind || !(block->kind->kind.flags & CONF_BLOCK_PATTERN))
 		return NULL;
 	/* The block of a default has no name. */
-	if (block->name[0] == '\0' || dname_is_wildcard(block->name))
+	if (block->name[0] == '\0' || block->has_bad_name ||
+		dname_is_wildcard(block->name))
 		return NULL;
 	return block->name;
 }
