@@ -39,7 +39,7 @@ static void test_modes_of_secrets(void **state)
 		const char *command = is_root ? rows[i].root_command : rows[i].command;
 		test_case(rows[i].name);
 		assert_int_equal(chmod(path, rows[i].mode), 0);
-		int r = file_read_secret(path, &out, &reason);
+		int r = conf_file_read_secret(path, &out, &reason);
 		assert_int_equal(r, command ? -EPERM : 0);
 		if (!command) {
 			assert_string_equal(buf_str(&out), "s\n");
@@ -63,7 +63,7 @@ static void test_not_regular(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		_cleanup_(freep) char *reason = NULL;
 		test_case(paths[i]);
-		assert_int_equal(file_read(paths[i], &out, &st, &reason), -EINVAL);
+		assert_int_equal(conf_file_read(paths[i], &out, &st, &reason), -EINVAL);
 		assert_string_equal(reason, "it is not a regular file");
 	}
 }
@@ -77,7 +77,7 @@ static void test_sizes(void **state)
 	for (size_t max = 4; max <= 6; max++) {
 		_cleanup_(buf_done) struct buf out = BUF_INIT(max);
 		_cleanup_(freep) char *reason = NULL;
-		int r = file_read(path, &out, &st, &reason);
+		int r = conf_file_read(path, &out, &st, &reason);
 		assert_int_equal(r, max < 5 ? -E2BIG : 0);
 		if (r == 0)
 			assert_string_equal(buf_str(&out), "12345");
@@ -92,7 +92,7 @@ static void test_missing(void **state)
 	_cleanup_(freep) char *reason = NULL;
 	struct stat st;
 
-	assert_int_equal(file_read("/nonexistent/x", &out, &st, &reason), -ENOENT);
+	assert_int_equal(conf_file_read("/nonexistent/x", &out, &st, &reason), -ENOENT);
 	assert_string_equal(reason, "No such file or directory");
 }
 
