@@ -110,16 +110,22 @@ struct loop_defer *loop_defer_free(struct loop_defer *defer)
 	return NULL;
 }
 
+bool replay_loop_turn(struct loop *loop)
+{
+	if (list_is_empty(&loop->defers))
+		return false;
+	struct loop_defer *defer =
+		list_entry(loop->defers.next, struct loop_defer, link);
+
+	list_remove(&defer->link);
+	defer->fn(defer->userdata);
+	return true;
+}
+
 void replay_loop_settle(struct loop *loop)
 {
-	for (unsigned turns = 0; !list_is_empty(&loop->defers); turns++) {
-		struct loop_defer *defer =
-			list_entry(loop->defers.next, struct loop_defer, link);
-
+	for (unsigned turns = 0; replay_loop_turn(loop); turns++)
 		assert(turns < 100000);
-		list_remove(&defer->link);
-		defer->fn(defer->userdata);
-	}
 }
 
 static struct loop_timer *find_next(const struct loop *loop)

@@ -6,6 +6,8 @@
 #include "io/loop.h"
 
 struct loop *replay_loop_new(usec_t wall_usec);
+/* Runs one deferred call. False: there is none. */
+bool replay_loop_turn(struct loop *loop);
 /* Runs what is deferred until nothing is; time stands still. */
 void replay_loop_settle(struct loop *loop);
 /* Lets time pass: each timer fires at its time, and what it defers runs then. */

@@ -6,10 +6,12 @@
 #include "tests/replay/replay_run.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "acme/account.h"
 #include "acme/ari.h"
+#include "acme/authz.h"
 #include "acme/order.h"
 #include "util/mem.h"
 
@@ -129,6 +131,39 @@ static void on_order_done(const struct acme_order_result *result, void *userdata
 	run->retry_at_usec = result->retry_at_usec;
 }
 
+static void on_authz_done(const struct acme_authz_result *result, void *userdata)
+{
+	static const char *const outcomes[] = {
+		[ACME_AUTHZ_IS_VALID] = "valid",
+		[ACME_AUTHZ_REFUSED] = "refused",
+		[ACME_AUTHZ_UNSOLVED] = "unsolved",
+		[ACME_AUTHZ_BROKEN] = "broken",
+	};
+	struct replay_run *run = userdata;
+
+	assert((result->outcome == ACME_AUTHZ_IS_VALID) == !result->err);
+	assert((result->outcome == ACME_AUTHZ_REFUSED) == !!result->problem);
+	end(run, outcomes[result->outcome], result->err, result->problem);
+	run->data = xstrdup(result->name);
+	run->retry_at_usec = result->retry_at_usec;
+}
+
+static void on_request_done(const struct acme_request_result *result, void *userdata)
+{
+	static const char *const outcomes[] = {
+		[ACME_REQUEST_OK] = "ok",
+		[ACME_REQUEST_REFUSED] = "refused",
+		[ACME_REQUEST_FAILED] = "failed",
+	};
+	struct replay_run *run = userdata;
+
+	assert((result->outcome == ACME_REQUEST_OK) == !result->err);
+	assert((result->outcome == ACME_REQUEST_REFUSED) == !!result->problem);
+	end(run, outcomes[result->outcome], result->err, result->problem);
+	run->data = xstrdup(result->location);
+	run->retry_at_usec = result->retry_at_usec;
+}
+
 static void on_account_done(const struct acme_account_result *result, void *userdata)
 {
 	struct replay_run *run = userdata;
@@ -170,6 +205,16 @@ static void cancel_account(void *op)
 static void cancel_ari(void *op)
 {
 	acme_ari_cancel(op);
+}
+
+static void cancel_authz(void *op)
+{
+	acme_authz_cancel(op);
+}
+
+static void cancel_request(void *op)
+{
+	acme_request_cancel(op);
 }
 
 static usec_t get_duration(const struct replay_run *run, const char *name)
@@ -236,6 +281,42 @@ static int start_ari(struct replay_run *run, struct err *err)
 	return r;
 }
 
+static int start_authz(struct replay_run *run, struct err *err)
+{
+	struct acme_authz *op = NULL;
+	const char *url = replay_run_get(run, "url");
+	const struct acme_authz_params params = {
+		.url = url ? url : "https://ca.test/authz/1",
+		.names = run->names,
+		.solver = replay_solver_get(run->solver),
+		.progress = replay_solver_get_progress(run->solver),
+		.deadline_usec = get_duration(run, "deadline"),
+	};
+
+	acme_client_set_account(run->client, REPLAY_ACCOUNT);
+	int r = acme_authz_start(&op, run->client, &params, on_authz_done, run, err);
+	run->op = op;
+	run->op_cancel = cancel_authz;
+	return r;
+}
+
+static int start_request(struct replay_run *run, struct err *err)
+{
+	struct acme_request *op = NULL;
+	const char *url = replay_run_get(run, "url");
+	const struct acme_request_params params = {
+		.resource = url ? ACME_URL : ACME_NEW_ACCOUNT,
+		.url = url,
+		.payload = "{}",
+	};
+
+	int r = acme_request_start(
+		&op, run->client, &params, on_request_done, run, err);
+	run->op = op;
+	run->op_cancel = cancel_request;
+	return r;
+}
+
 static int start_client(struct replay_run *run, struct err *err)
 {
 	const char *url = replay_run_get(run, "directory");
@@ -252,6 +333,26 @@ static int start_client(struct replay_run *run, struct err *err)
 	return run->client ? 0 : acme_client_new(&run->client, &params, err);
 }
 
+static int start_named(struct replay_run *run, const char *what, struct err *err)
+{
+	static const struct {
+		const char *name;
+		int (*start)(struct replay_run *run, struct err *err);
+	} starts[] = {
+		{ "order", start_order },
+		{ "authz", start_authz },
+		{ "account", start_account },
+		{ "ari", start_ari },
+		{ "request", start_request },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
+		if (strcmp(starts[i].name, what) == 0)
+			return starts[i].start(run, err);
+	}
+	return err_set(err, -EINVAL, "no such operation: %s", what);
+}
+
 char *replay_run_start(struct replay_run *run, const char *what)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
@@ -259,16 +360,10 @@ char *replay_run_start(struct replay_run *run, const char *what)
 	assert(!run->op);
 	forget_result(run);
 	int r = start_client(run, &err);
-	if (r == 0) {
-		if (strcmp(what, "order") == 0)
-			r = start_order(run, &err);
-		else if (strcmp(what, "account") == 0)
-			r = start_account(run, &err);
-		else
-			r = start_ari(run, &err);
-	}
+	if (r == 0)
+		r = start_named(run, what, &err);
 	if (r < 0) {
-		assert(!run->op);
+		assert(!run->op && !run->is_done);
 		return err_format(&err);
 	}
 	run->has_started = true;

@@ -42,7 +42,7 @@ struct replay_run *replay_run_free(struct replay_run *run);
 
 void replay_run_set(struct replay_run *run, const char *name, const char *value);
 const char *replay_run_get(const struct replay_run *run, const char *name);
-/* "order", "account" or "ari". The error's sentence on failure, owned by the caller, or
+/* "order", "authz", "account", "ari" or "request". The error's sentence on failure, owned by the caller, or
  * NULL. */
 char *replay_run_start(struct replay_run *run, const char *what);
 void replay_run_cancel(struct replay_run *run);
