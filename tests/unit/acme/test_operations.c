@@ -273,11 +273,12 @@ static bool cancel_after(const struct operation *operation, unsigned n)
 	if (world.run->is_done)
 		return false;
 	replay_run_cancel(world.run);
-	assert_int_equal(replay_http_count(world.run->http), 0);
-	check_nothing_left(&world);
+	assert_int_equal(replay_solver_count_standing(world.run->solver), 0);
+	/* What the client fetches for all may still come in. */
 	while (step(&world, NULL, 0, 0))
 		;
 	assert_false(world.run->is_done);
+	check_nothing_left(&world);
 	/* The client is none the worse for it: the same again, to the end. */
 	world.run->has_started = false;
 	start(&world, operation);
