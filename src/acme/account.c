@@ -65,7 +65,8 @@ static void complete_by_request(
 
 /* --- what the directory asks for (7.1.1) --------------------------------------------- */
 
-static acme_request_done_fn on_directory_done, on_registered;
+static void on_directory_done(const struct acme_request_result *result, void *userdata);
+static void on_registered(const struct acme_request_result *result, void *userdata);
 
 static int start_directory(struct acme_account *op, struct err *err)
 {

@@ -34,7 +34,8 @@ struct acme_ari {
 	struct acme_request *request;
 };
 
-static acme_request_done_fn on_directory_done, on_answered;
+static void on_directory_done(const struct acme_request_result *result, void *userdata);
+static void on_answered(const struct acme_request_result *result, void *userdata);
 
 static usec_t wall_now(const struct acme_ari *op)
 {

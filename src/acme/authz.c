@@ -235,8 +235,10 @@ static void on_deadline(struct loop_timer *timer, void *userdata)
 /* --- reading (7.5) ----------------------------------------------------------------- */
 
 static void run(struct acme_authz *op);
-static acme_request_done_fn on_read_done, on_submit_done, on_poll_done;
-static acme_solved_fn on_solve_done;
+static void on_read_done(const struct acme_request_result *result, void *userdata);
+static void on_submit_done(const struct acme_request_result *result, void *userdata);
+static void on_poll_done(const struct acme_request_result *result, void *userdata);
+static void on_solve_done(const struct acme_solved *solved, void *userdata);
 
 static int send_request(struct acme_authz *op, const char *url, const char *payload,
 	acme_request_done_fn *done, struct err *err)

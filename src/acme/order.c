@@ -264,9 +264,14 @@ static void on_deadline(struct loop_timer *timer, void *userdata)
 /* --- the directory, and what it allows (7.1.1) --------------------------------------- */
 
 static void run(struct acme_order *op);
-static acme_request_done_fn on_start_done, on_new_done, on_look_done, on_finalize_done,
-	on_chain_done, on_alternate_done, on_cause_done;
-static acme_authz_done_fn on_authz_done;
+static void on_start_done(const struct acme_request_result *result, void *userdata);
+static void on_new_done(const struct acme_request_result *result, void *userdata);
+static void on_look_done(const struct acme_request_result *result, void *userdata);
+static void on_finalize_done(const struct acme_request_result *result, void *userdata);
+static void on_chain_done(const struct acme_request_result *result, void *userdata);
+static void on_alternate_done(const struct acme_request_result *result, void *userdata);
+static void on_cause_done(const struct acme_request_result *result, void *userdata);
+static void on_authz_done(const struct acme_authz_result *result, void *userdata);
 
 static int send_request(struct acme_order *op, const struct acme_request_params *params,
 	acme_request_done_fn *done, struct err *err)

@@ -227,8 +227,8 @@ static int start_signing(struct acme_request *op, struct err *err)
 	int r = jws_input(&params, &op->input, err);
 	if (r < 0)
 		return err_wrap(err, r, "signed request");
-	r = signer->sign_start(signer->userdata, &op->signing, op->input,
-		strlen(op->input), on_signed, op, err);
+	r = signer->sign_start(
+		signer->userdata, &op->signing, op->input, on_signed, op, err);
 	if (r < 0)
 		return err_wrap(err, r, "signature of the account key");
 	op->is_signing = true;

@@ -12,9 +12,9 @@ typedef void acme_signed_fn(
 	const uint8_t *signature, size_t len, const struct err *err, void *userdata);
 
 struct acme_signer {
-	/* The data lives until done or cancel. Each started one is dropped with
+	/* The data is text, and lives until done or cancel. Each started one is dropped with
 	 * sign_cancel, in done or later; that is silent. */
-	int (*sign_start)(void *userdata, void **ret_op, const void *data, size_t len,
+	int (*sign_start)(void *userdata, void **ret_op, const char *data,
 		acme_signed_fn *done, void *done_userdata, struct err *err);
 	void (*sign_cancel)(void *userdata, void *op);
 	void *userdata;

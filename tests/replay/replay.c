@@ -179,7 +179,7 @@ static void do_fail_send(struct script *script, char *args)
 
 static const struct replay_request *get_request(struct script *script)
 {
-	replay_loop_settle(script->run->loop);
+	fake_loop_run_ready(script->run->loop);
 	if (script->has_request)
 		fail(script, "the request before this was not answered");
 	const struct replay_request *request = replay_http_find(script->run->http);
@@ -232,7 +232,7 @@ static void do_expect(struct script *script, char *args)
 
 static void do_expect_no_request(struct script *script, char *args)
 {
-	replay_loop_settle(script->run->loop);
+	fake_loop_run_ready(script->run->loop);
 	const struct replay_request *request = replay_http_find(script->run->http);
 	if (request)
 		fail(script, "there is a request for %s", request->url);
@@ -375,7 +375,7 @@ static void answer(struct script *script, const struct http_result *result)
 		fail(script, "there is no request at hand to be answered");
 	script->has_request = false;
 	replay_http_answer(script->run->http, result);
-	replay_loop_settle(script->run->loop);
+	fake_loop_run_ready(script->run->loop);
 }
 
 static void do_reply(struct script *script, char *args)
@@ -445,14 +445,14 @@ static void do_broken(struct script *script, char *args)
 
 static void do_time_passes(struct script *script, char *args)
 {
-	replay_loop_advance(script->run->loop, take_duration(script, args));
+	fake_loop_advance(script->run->loop, take_duration(script, args));
 }
 
 /* --- solver and progress -------------------------------------------------------------- */
 
 static void do_expect_offer(struct script *script, char *args)
 {
-	replay_loop_settle(script->run->loop);
+	fake_loop_run_ready(script->run->loop);
 	_cleanup_(freep) char *offer = replay_solver_format_offer(script->run->solver);
 	if (!offer || strcmp(offer, args) != 0)
 		fail(script, "the offer is: %s", offer ? offer : "(none)");
@@ -464,14 +464,14 @@ static void do_solve(struct script *script, char *args)
 	const char *rest = *args ? args : NULL;
 	bool ok;
 
-	replay_loop_settle(script->run->loop);
+	fake_loop_run_ready(script->run->loop);
 	if (strcmp(how, "ok") == 0)
 		ok = replay_solver_succeed(script->run->solver, rest);
 	else
 		ok = replay_solver_fail(script->run->solver, rest ? rest : "no way");
 	if (!ok)
 		fail(script, "there is nothing of that kind to be solved");
-	replay_loop_settle(script->run->loop);
+	fake_loop_run_ready(script->run->loop);
 }
 
 static void do_solve_refuse(struct script *script, char *args)
@@ -532,7 +532,7 @@ static void do_expect_result(struct script *script, char *args)
 	const struct replay_run *run = script->run;
 	const char *outcome = take_word(&args);
 
-	replay_loop_settle(run->loop);
+	fake_loop_run_ready(run->loop);
 	if (!run->is_done)
 		fail(script, "it has not ended");
 	if (strcmp(outcome, run->outcome) != 0)
@@ -550,7 +550,7 @@ static void do_expect_result(struct script *script, char *args)
 
 static void do_expect_no_result(struct script *script, char *args)
 {
-	replay_loop_settle(script->run->loop);
+	fake_loop_run_ready(script->run->loop);
 	if (script->run->is_done)
 		fail(script, "it ended %s: %s", script->run->outcome,
 			script->run->sentence);

@@ -29,8 +29,7 @@ struct replay_ca {
 
 struct signing {
 	struct replay_ca *ca; /* borrowed */
-	const void *data;     /* borrowed from the requester */
-	size_t len;
+	const char *data;     /* borrowed from the requester */
 	acme_signed_fn *done;
 	void *userdata;
 	struct loop_defer *defer;
@@ -46,12 +45,12 @@ static void on_sign(void *userdata)
 	if (op->ca->signing == REPLAY_SIGNS_NOT)
 		err_set(&err, -EIO, "the token was pulled out");
 	else
-		assert(key_sign_jws(op->ca->key, op->data, op->len, &signature, &len,
-			       &err) == 0);
+		assert(key_sign_jws(op->ca->key, op->data, strlen(op->data), &signature,
+			       &len, &err) == 0);
 	op->done(signature, len, &err, op->userdata);
 }
 
-static int sign_start(void *userdata, void **ret_op, const void *data, size_t len,
+static int sign_start(void *userdata, void **ret_op, const char *data,
 	acme_signed_fn *done, void *done_userdata, struct err *err)
 {
 	struct replay_ca *ca = userdata;
@@ -61,7 +60,6 @@ static int sign_start(void *userdata, void **ret_op, const void *data, size_t le
 	struct signing *op = xnew(struct signing);
 	op->ca = ca;
 	op->data = data;
-	op->len = len;
 	op->done = done;
 	op->userdata = done_userdata;
 	if (ca->signing != REPLAY_SIGNS_NEVER)

@@ -5,8 +5,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <string.h>
-#include <strings.h>
 
 #include "util/list.h"
 #include "util/mem.h"
@@ -140,35 +138,4 @@ void replay_http_answer(struct http_client *base, const struct http_result *resu
 void replay_http_refuse_next(struct http_client *base)
 {
 	((struct replay_client *)base)->refuses_next = true;
-}
-
-/* --- what libio would bring ------------------------------------------------------ */
-
-int http_request_start(struct http_request **ret, struct http_client *client,
-	const struct http_params *params, http_done_fn *done, void *userdata,
-	struct err *err)
-{
-	return client->ops->request_start(ret, client, params, done, userdata, err);
-}
-
-struct http_request *http_request_cancel(struct http_request *req)
-{
-	return req ? req->ops->request_cancel(req) : NULL;
-}
-
-struct http_client *http_client_free(struct http_client *client)
-{
-	return client ? client->ops->free(client) : NULL;
-}
-
-const char *http_header(
-	const struct http_result *result, const char *name, unsigned nth)
-{
-	const struct http_headers *headers = result->headers;
-
-	for (size_t i = 0; headers && i < headers->n; i++) {
-		if (strcasecmp(headers->field[i].name, name) == 0 && nth-- == 0)
-			return headers->field[i].value;
-	}
-	return NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* An http client that sends nothing: io/http.h for replays. It holds each request until
- * it is told what came back. Link it instead of libio.la. */
+ * it is told what came back, which tests/lib/fake_http.h cannot. */
 #pragma once
 
 #include "io/http.h"

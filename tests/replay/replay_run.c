@@ -23,7 +23,8 @@ struct replay_run *replay_run_new(void)
 {
 	struct replay_run *run = xnew(struct replay_run);
 
-	run->loop = replay_loop_new(WALL_USEC);
+	run->loop = fake_loop_new();
+	fake_loop_set_wall(run->loop, WALL_USEC);
 	run->http = replay_http_new(run->loop);
 	run->ca = replay_ca_new(run->loop);
 	run->solver = replay_solver_new(run->loop);

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "acme/client.h"
+#include "tests/lib/fake_loop.h"
 #include "tests/replay/replay_ca.h"
 #include "tests/replay/replay_http.h"
-#include "tests/replay/replay_loop.h"
 #include "tests/replay/replay_solver.h"
 
 struct replay_run {

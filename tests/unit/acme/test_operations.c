@@ -189,17 +189,27 @@ static void answer_badly(struct world *world, const struct fault *fault)
 	answer(world, &result, fault->type, NULL);
 }
 
+static bool advance_to_timer(struct loop *loop)
+{
+	const usec_t next = fake_loop_next(loop);
+
+	if (next == USEC_NEVER)
+		return false;
+	fake_loop_advance(loop, usec_sub(next, loop_now(loop)));
+	return true;
+}
+
 /* The smallest thing that can happen next: a deferred call, an answer, a timer. */
 static bool step(
 	struct world *world, const struct fault *fault, unsigned from, unsigned to)
 {
 	const struct replay_request *request;
 
-	if (replay_loop_turn(world->run->loop))
+	if (fake_loop_run_one(world->run->loop))
 		return true;
 	request = replay_http_find(world->run->http);
 	if (!request)
-		return replay_loop_advance_to_timer(world->run->loop);
+		return advance_to_timer(world->run->loop);
 	const unsigned n = world->n_requests++;
 	if (fault && n >= from && n < to)
 		answer_badly(world, fault);
