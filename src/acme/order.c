@@ -2,16 +2,25 @@
 /*
  * One order (RFC 8555 7.1.3, 7.1.6, 7.4; `replaces` RFC 9773 section 5).
  *
- *   START --> NEW --(newOrder)--+--> PENDING --(all authorizations valid)--> READY
- *     |                         |      |                            ^  |  ^   |  |
- *     +--resumed--> READ -------+      +--(has none)--> AWAIT ------+  |  |   |  |
- *                                                       ^  polls       |  |   |  |
- *                                                       +-orderNotReady+  |   |  |
- *                                            still ready +----------------+   |  |
- *                                                        |  polls             |  |
- *   DONE <-- ALTERNATE <-- VALID <--(certificate)-- PROCESSING <--(finalize)--+  |
- *     ^                      | ^                                                 |
- *     +----------------------+ +-------------------------------------------------+
+ *   START ---------> NEW  (newOrder, 7.4)       START --resumed--> READ
+ *                     |                                            |
+ *        +------------+------- where the order stands -------------+
+ *        v                     (7.1.6)
+ *     PENDING                  authorizations, all at once (7.5)
+ *        |   \------has none------+
+ *        | all valid              v
+ *        v    --orderNotReady--> AWAIT     polls until the order is ready
+ *      READY  <-----ready--------+
+ *        |    <--still ready--+
+ *        | finalize (7.4)     |
+ *        v                    |
+ *    PROCESSING --------------+            polls until it is valid
+ *        |
+ *        v
+ *      VALID                               downloads (7.4.2)
+ *        |  \--not the preferred chain--> ALTERNATE
+ *        v                                    |
+ *      DONE <---------------------------------+
  *
  * Every answer that shows the order is followed to where it says the order stands; the
  * table `where_to` has it all, so that an order may be ready, processing or valid at

@@ -28,8 +28,11 @@ static bool is_trouble(const struct acme_request_result *result)
 	case ACME_REQUEST_OK:
 		return false;
 	case ACME_REQUEST_REFUSED:
+		/* A limit that does not say how long it lasts is for a person to see. */
 		return result->status >= 500 ||
-		       acme_problem_reaction(result->problem) == ACME_REACTION_WAIT;
+		       (result->retry_at_usec > 0 &&
+			       acme_problem_reaction(result->problem) ==
+				       ACME_REACTION_WAIT);
 	case ACME_REQUEST_FAILED:
 		break;
 	}
