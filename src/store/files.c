@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -162,7 +163,7 @@ int store_files_publish(const char *from, const char *path, struct err *err)
 
 	if (fd < 0 || fsync(fd) < 0)
 		return err_set(err, -errno, "%s: %s", from, strerrordesc_np(errno));
-	if (renameat2(AT_FDCWD, from, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
+	if (rename(from, path) < 0)
 		return err_set(err, -errno, "%s: %s", path, strerrordesc_np(errno));
 	return sync_folder(path, err);
 }

@@ -194,11 +194,11 @@ int store_slot_list_due(
 	struct store *store, usec_t wall_usec, int64_t *ids, int n, struct err *err)
 {
 	struct due_list list = { .ids = ids };
-	_cleanup_(store_stmt_close) struct store_stmt q;
 
 	int count = count_due(store, wall_usec, DUE_MANY, err);
 	if (count <= 0 || n <= 0)
 		return MIN(count, 0);
+	_cleanup_(store_stmt_close) struct store_stmt q;
 	store_stmt_open(&q, store,
 		count < DUE_MANY ? STORE_STMT_SLOT_LIST_DUE_FEW
 				 : STORE_STMT_SLOT_LIST_DUE_MANY,

@@ -4,6 +4,7 @@
  * helps. SQLite's own message follows only where it adds something.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "store/store_priv.h"
 
