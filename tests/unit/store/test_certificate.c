@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/install.h"
+#include "tests/unit/store/store_fixture.h"
+#include "util/mem.h"
+
+static void test_round_trip(void **state)
+{
+	struct store_fixture *f = *state;
+	struct store_certificate c = { 0 };
+	int64_t slot = store_fixture_slot(f->store, "example.org");
+
+	assert_int_equal(
+		store_certificate_load(f->store, 1, &c, NULL), STORE_E_NOT_FOUND);
+	_cleanup_(freep) char *chain = xcalloc(1, 100001);
+	memset(chain, 'c', 100000);
+	struct store_certificate added = {
+		.slot_id = slot,
+		.authority = (char *)"letsencrypt",
+		.names = (char *)"a.test b.test",
+		.chain_pem = chain,
+		.key_pem = (char *)"key",
+		.serial = (char *)"0a0b",
+		.fingerprint = (char *)"ff",
+		.issuer = (char *)"CN=CA",
+		.not_before_usec = 1,
+		.not_after_usec = 2,
+		.issued_usec = 3,
+	};
+	assert_int_equal(store_certificate_add(f->store, &added, NULL), 0);
+	assert_int_equal(store_certificate_set_state(
+				 f->store, added.id, STORE_CERTIFICATE_SERVED, NULL),
+		0);
+	store_fixture_reopen(f);
+	assert_int_equal(store_certificate_load(f->store, added.id, &c, NULL), 0);
+	assert_int_equal(c.id, added.id);
+	assert_int_equal(c.slot_id, slot);
+	assert_string_equal(c.authority, "letsencrypt");
+	assert_string_equal(c.names, "a.test b.test");
+	assert_string_equal(c.chain_pem, chain);
+	assert_string_equal(c.key_pem, "key");
+	assert_string_equal(c.serial, "0a0b");
+	assert_string_equal(c.fingerprint, "ff");
+	assert_string_equal(c.issuer, "CN=CA");
+	assert_true(
+		c.not_before_usec == 1 && c.not_after_usec == 2 && c.issued_usec == 3);
+	assert_int_equal(c.state, STORE_CERTIFICATE_SERVED);
+	store_certificate_done(&c);
+	assert_int_equal(store_certificate_set_state(
+				 f->store, 99, STORE_CERTIFICATE_SERVED, NULL),
+		-ENOENT);
+}
+
+/* A chain without its key is no certificate: neither is stored without the other. */
+static void test_all_or_nothing(void **state)
+{
+	struct store_fixture *f = *state;
+	struct err err = ERR_INIT;
+	struct store_certificate c = { 0 };
+	int64_t slot = store_fixture_slot(f->store, "example.org");
+	struct store_certificate added = {
+		.slot_id = slot,
+		.authority = (char *)"a",
+		.names = (char *)"n",
+		.chain_pem = (char *)"c",
+		.serial = (char *)"1",
+		.fingerprint = (char *)"f",
+		.issuer = (char *)"i",
+	};
+
+	assert_int_equal(store_certificate_add(f->store, &added, &err), -EINVAL);
+	store_fixture_expect_error(&err, "certificate_pem.key_pem");
+	assert_int_equal(store_certificate_load(f->store, added.id, &c, NULL),
+		STORE_E_NOT_FOUND);
+	int64_t id = store_fixture_certificate(f->store, slot, "a.test", 1);
+	store_fixture_sql(f->store, "DELETE FROM certificate_pem");
+	assert_int_equal(store_certificate_load(f->store, id, &c, &err), -EUCLEAN);
+	store_fixture_expect_error(&err, "certificate 1: chain_pem is missing");
+}
+
+static bool is_there(struct store *store, int64_t id)
+{
+	struct store_certificate c = { 0 };
+	int r = store_certificate_load(store, id, &c, NULL);
+
+	store_certificate_done(&c);
+	return r == 0;
+}
+
+static void test_prune(void **state)
+{
+	struct store_fixture *f = *state;
+	int64_t slot_id = store_fixture_slot(f->store, "example.org");
+	int64_t other = store_fixture_slot(f->store, "other.org");
+	int64_t ids[7];
+
+	for (int i = 0; i < 7; i++) {
+		ids[i] = store_fixture_certificate(
+			f->store, i == 6 ? other : slot_id, "a.test", 1);
+		assert_int_equal(store_certificate_set_state(f->store, ids[i],
+					 i % 2 ? STORE_CERTIFICATE_REJECTED
+					       : STORE_CERTIFICATE_SUPERSEDED,
+					 NULL),
+			0);
+	}
+	assert_int_equal(store_certificate_set_state(
+				 f->store, ids[0], STORE_CERTIFICATE_SERVED, NULL),
+		0);
+	struct store_install install = { .certificate_id = ids[2],
+		.target = (char *)"front",
+		.address = (char *)"" };
+	assert_int_equal(store_install_save(f->store, &install, NULL), 0);
+	struct store_slot slot = { 0 };
+	assert_int_equal(store_slot_load(f->store, slot_id, &slot, NULL), 0);
+	slot.certificate_id = ids[1];
+	assert_int_equal(store_slot_save(f->store, &slot, NULL), 0);
+	store_slot_done(&slot);
+
+	assert_int_equal(store_certificate_prune(f->store, slot_id, 2, NULL), 0);
+	static const bool kept[] = { true, true, false, false, true, true, true };
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(is_there(f->store, ids[i]), kept[i]);
+}
+
+static int on_name(
+	const char *name, int64_t certificate_id, const char *key_type, void *userdata)
+{
+	char *text = userdata;
+	size_t len = strlen(text);
+
+	snprintf(text + len, 1024 - len, "%s=%d/%s ", name, (int)certificate_id,
+		key_type);
+	return strcmp(name, "stop.test") == 0 ? 5 : 0;
+}
+
+static void put(struct store *store, int64_t slot_id, int64_t current, int64_t pending,
+	bool removed)
+{
+	struct store_slot slot = { 0 };
+
+	assert_int_equal(store_slot_load(store, slot_id, &slot, NULL), 0);
+	slot.certificate_id = current;
+	slot.pending_id = pending;
+	slot.removed = removed;
+	assert_int_equal(store_slot_save(store, &slot, NULL), 0);
+	store_slot_done(&slot);
+}
+
+static void test_each_served(void **state)
+{
+	struct store_fixture *f = *state;
+	struct err err = ERR_INIT;
+	char text[1024] = "";
+	int64_t a = store_fixture_slot(f->store, "a.test");
+	int64_t b = store_fixture_slot(f->store, "b.test");
+	int64_t c = store_fixture_slot(f->store, "c.test");
+
+	store_fixture_slot(f->store, "empty.test");
+	int64_t a1 = store_fixture_certificate(f->store, a, "x.test y.test", 1);
+	int64_t b1 = store_fixture_certificate(f->store, b, "old.test", 1);
+	int64_t b2 = store_fixture_certificate(f->store, b, "new.test", 1);
+	int64_t c1 = store_fixture_certificate(f->store, c, "gone.test", 1);
+	put(f->store, a, a1, 0, false);
+	put(f->store, b, b1, b2, false);
+	put(f->store, c, c1, 0, true);
+	assert_int_equal(
+		store_certificate_each_served(f->store, on_name, text, NULL), 0);
+	assert_string_equal(
+		text, "x.test=1/ecdsa-p256 y.test=1/ecdsa-p256 new.test=3/ecdsa-p256 ");
+
+	store_fixture_sql(f->store,
+		"UPDATE certificate SET names = printf('%.*c', 254, 'x') WHERE id = 1");
+	text[0] = '\0';
+	assert_int_equal(
+		store_certificate_each_served(f->store, on_name, text, &err), -EUCLEAN);
+	store_fixture_expect_error(
+		&err, "certificate 1: names has one that is too long");
+	assert_string_equal(text, "new.test=3/ecdsa-p256 ");
+
+	store_fixture_sql(f->store,
+		"UPDATE certificate SET names = 'stop.test not.test' WHERE id = 1");
+	text[0] = '\0';
+	assert_int_equal(
+		store_certificate_each_served(f->store, on_name, text, &err), 5);
+	assert_string_equal(text, "stop.test=1/ecdsa-p256 ");
+}
+
+static void test_served_reads_no_pem(void **state)
+{
+	struct store_fixture *f = *state;
+	_cleanup_(freep) char *plan =
+		store_fixture_explain(f->store, STORE_STMT_CERTIFICATE_EACH_SERVED);
+
+	assert_null(strstr(plan, "certificate_pem"));
+	assert_non_null(strstr(plan, "SEARCH c USING INTEGER PRIMARY KEY"));
+	_cleanup_(freep) char *prune =
+		store_fixture_explain(f->store, STORE_STMT_CERTIFICATE_PRUNE);
+	assert_null(strstr(prune, "SCAN"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test_with_store(test_round_trip),
+		test_with_store(test_all_or_nothing),
+		test_with_store(test_prune),
+		test_with_store(test_each_served),
+		test_with_store(test_served_reads_no_pem),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
