@@ -7,6 +7,7 @@
 #include "tests/lib/test.h"
 #include "tests/lib/test_tmpdir.h"
 #include "tests/unit/io/http_server.h"
+#include "tests/unit/io/tls_server.h"
 #include "util/mem.h"
 
 struct fixture {
@@ -415,6 +416,52 @@ static void test_no_tls(void **state)
 	fixture_done(&f);
 }
 
+/* clang-format off */
+static const struct {
+	const char *name;
+	const char *host;
+	bool is_trusted;
+	enum http_outcome outcome;
+} trust[] = {
+	{ "trusted", "mail.test", true, HTTP_OK },
+	{ "another name", "imap.test", true, HTTP_TLS },
+	{ "not trusted", "mail.test", false, HTTP_TLS },
+};
+
+/* clang-format on */
+
+static void test_trust(void **state)
+{
+	_cleanup_(test_tmpdir_freep) char *dir = test_tmpdir_new();
+	_cleanup_(tls_server_freep) struct tls_server *server =
+		tls_server_new(TLS_SERVER_HTTP);
+	_cleanup_(freep) char *ca =
+		test_tmpdir_write(dir, "ca.pem", tls_server_pem(server));
+	_cleanup_(freep) char *to = xasprintf("127.0.0.1:%u", tls_server_port(server));
+
+	for (size_t i = 0; i < ARRAY_SIZE(trust); i++) {
+		_cleanup_(freep) char *url = xasprintf("https://%s/", trust[i].host);
+		struct http_params params = { .url = url, .connect_to = to };
+		struct http_client_params client = {
+			.ca_file = trust[i].is_trusted ? ca : NULL,
+		};
+		struct fixture f = { .loop = NULL };
+		struct exchange x = { .f = &f };
+
+		test_case(trust[i].name);
+		assert_int_equal(loop_new_epoll(&f.loop, NULL), 0);
+		assert_int_equal(http_client_new(&f.client, f.loop, &client, NULL), 0);
+		assert_int_equal(http_request_start(
+					 &x.req, f.client, &params, on_done, &x, NULL),
+			0);
+		assert_int_equal(run(f.loop, SECONDS(5)), 0);
+		assert_int_equal(x.outcome, trust[i].outcome);
+		assert_string_equal(x.body, x.outcome == HTTP_OK ? "hello" : "");
+		exchange_done(&x);
+		fixture_done(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_client_freed),
 		cmocka_unit_test(test_refused_at_start),
 		cmocka_unit_test(test_no_tls),
+		cmocka_unit_test(test_trust),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
