@@ -63,7 +63,7 @@ static void run_done(struct run *run)
 static void run_start(struct run *run, const struct exec_params *params)
 {
 	*run = (struct run){ .n_done = 0 };
-	assert_int_equal(loop_new_epoll(&run->loop, NULL), 0);
+	assert_int_equal(loop_new_sdevent(&run->loop, NULL), 0);
 	assert_int_equal(
 		exec_start(&run->op, run->loop, params, on_done, run, NULL), 0);
 	assert_int_equal(run->n_done, 0);
@@ -199,7 +199,7 @@ static void test_relative_path(void **state)
 	struct exec *op = NULL;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(loop_new_epoll(&loop, NULL), 0);
+	assert_int_equal(loop_new_sdevent(&loop, NULL), 0);
 	assert_int_equal(exec_start(&op, loop, &params, on_done, NULL, &err), -EINVAL);
 	assert_null(op);
 	err_done(&err);

@@ -37,7 +37,7 @@ static void fixture_init(struct fixture *f)
 {
 	struct http_client_params params = { .user_agent = "test/1" };
 
-	assert_int_equal(loop_new_epoll(&f->loop, NULL), 0);
+	assert_int_equal(loop_new_sdevent(&f->loop, NULL), 0);
 	f->server = http_server_new();
 	assert_int_equal(http_client_new(&f->client, f->loop, &params, NULL), 0);
 }
@@ -449,7 +449,7 @@ static void test_trust(void **state)
 		struct exchange x = { .f = &f };
 
 		test_case(trust[i].name);
-		assert_int_equal(loop_new_epoll(&f.loop, NULL), 0);
+		assert_int_equal(loop_new_sdevent(&f.loop, NULL), 0);
 		assert_int_equal(http_client_new(&f.client, f.loop, &client, NULL), 0);
 		assert_int_equal(http_request_start(
 					 &x.req, f.client, &params, on_done, &x, NULL),
