@@ -55,8 +55,11 @@ typedef void fleet_drained_fn(void *userdata);
 void fleet_drain(struct fleet *fleet, usec_t timeout_usec, fleet_drained_fn *done,
 	void *userdata);
 
-/* After listeners_commit, and when the set of names has changed. */
-void fleet_update_listeners(struct fleet *fleet);
+/* The listeners as the workers know them: taken before listeners_commit, given to the
+ * update after it, so that what has gone is dropped. Owned by the caller. */
+char **fleet_list_listeners(const struct fleet *fleet);
+void fleet_update_listeners(struct fleet *fleet, char *const *before);
+/* When the set of names has changed. */
 void fleet_update_names(struct fleet *fleet);
 
 /* Operations (STYLE.md section 6): done with error NULL when every running worker has

@@ -121,14 +121,29 @@ static void want_list(struct instances *instances, struct entries *wanted,
 	}
 }
 
+/* A policy that names none takes all that are installed. */
+static void want_challenges(
+	struct instances *instances, struct entries *wanted, struct conf *conf)
+{
+	const struct plugin *plugin;
+
+	for (size_t i = 0; (plugin = plugin_host_get(instances->host, i)); i++)
+		if (plugin_get_kind(plugin) == POSTSEAL_KIND_CHALLENGE)
+			want(wanted, POSTSEAL_KIND_CHALLENGE, plugin_get_name(plugin),
+				conf, NULL);
+}
+
 static void want_named(
 	struct instances *instances, struct entries *wanted, struct conf *conf)
 {
 	const struct conf_block *domain;
 
 	for (size_t i = 0; (domain = conf_get_block(conf, "domain", i)); i++) {
-		want_list(instances, wanted, POSTSEAL_KIND_CHALLENGE, conf,
-			conf_get_list(domain, "challenge"));
+		if (conf_is_set(domain, "challenge"))
+			want_list(instances, wanted, POSTSEAL_KIND_CHALLENGE, conf,
+				conf_get_list(domain, "challenge"));
+		else
+			want_challenges(instances, wanted, conf);
 		want_list(instances, wanted, POSTSEAL_KIND_DEPLOY, conf,
 			conf_get_list(domain, "deploy"));
 	}

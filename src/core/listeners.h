@@ -7,6 +7,7 @@
 #pragma once
 
 #include "conf/conf.h"
+#include "io/address.h"
 #include "link/message.h"
 #include "util/log.h"
 

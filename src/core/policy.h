@@ -27,6 +27,9 @@ enum policy_self_check {
 };
 enum policy_self_check policy_get_self_check(const struct conf_block *domain);
 
+/* Does a listener answer acme-tls/1? Unset, https does. */
+bool policy_has_acme(const struct conf_block *listener);
+
 /* When a certificate should be renewed: a third of its lifetime left, half if it lives
  * less than ten days; less up to 2 % jitter, the same for the same fingerprint. */
 usec_t policy_renew_at(usec_t not_before_usec, usec_t not_after_usec,

@@ -24,6 +24,9 @@ void served_follow(struct served *served, const struct conf *conf);
 void served_set(
 	struct served *served, char *const *names, bool is_rsa, int64_t certificate_id);
 int64_t served_find(const struct served *served, const char *name, bool is_rsa);
+/* The certificate for a client that asks for that name (a wildcard's too) and can do
+ * LINK_CLIENT_…; 0 = none. */
+int64_t served_choose(const struct served *served, const char *name, unsigned client);
 size_t served_count(const struct served *served); /* wanted names */
 
 /* fleet_lookup_fn and fleet_names_fn; userdata is the struct served. */

@@ -345,3 +345,21 @@ int link_duration_unpack(const struct frame_view *view, usec_t *ret, struct err 
 	*ret = m.usec;
 	return 0;
 }
+
+void link_stats_add(struct link_stats *sum, const struct link_stats *one)
+{
+	sum->connections += one->connections;
+	sum->accepted += one->accepted;
+	sum->handshakes += one->handshakes;
+	sum->resumed += one->resumed;
+	sum->failed += one->failed;
+	sum->rejected += one->rejected;
+	sum->timeouts += one->timeouts;
+	sum->backend_failed += one->backend_failed;
+	sum->acme_answered += one->acme_answered;
+	sum->lookups += one->lookups;
+	sum->contexts += one->contexts;
+	sum->bytes_in += one->bytes_in;
+	sum->bytes_out += one->bytes_out;
+	sum->longest_turn_usec = MAX(sum->longest_turn_usec, one->longest_turn_usec);
+}

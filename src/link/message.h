@@ -182,6 +182,9 @@ LINK_DECLARE(link_answer, LINK_ANSWER);
 LINK_DECLARE(link_ack, LINK_ANSWER_ACK);
 LINK_DECLARE(link_stats, LINK_STATS);
 
+/* Adds the counters of one worker to a sum; of longest_turn_usec the greater. */
+void link_stats_add(struct link_stats *sum, const struct link_stats *one);
+
 /* LISTENER_DROP, CONTEXT_DROP: just a name; DRAIN: a duration. */
 void link_name_pack(const char *name, struct frame *frame);
 int link_name_unpack(const struct frame_view *view, char **ret, struct err *err);

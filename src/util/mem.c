@@ -115,6 +115,20 @@ void strv_append(char ***v, const char *s)
 	(*v)[n + 1] = NULL;
 }
 
+char **strv_split(const char *text)
+{
+	char **v = NULL;
+
+	for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+		size_t n = strcspn(text, " ");
+		_cleanup_(freep) char *word = xstrndup(text, n);
+
+		strv_append(&v, word);
+		text += n;
+	}
+	return v;
+}
+
 size_t strv_length(char *const *v)
 {
 	size_t n = 0;

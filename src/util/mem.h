@@ -41,6 +41,8 @@ DEFINE_CLEANUP(char **, strv_free)
 
 /* Appends a copy of s to a NULL-terminated array (NULL is an empty one). */
 void strv_append(char ***v, const char *s);
+/* The words of a blank separated text; NULL when there is none. */
+char **strv_split(const char *text);
 size_t strv_length(char *const *v);
 bool strv_contains(char *const *v, const char *s);
 

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * See authority.h. The account's key is committed before the CA hears of it (invariant
+ * I1); an account that the CA does not know is stopped, never registered anew in
+ * silence, since CAA and persist records may name its URL.
+ */
+#include "core/authority.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "acme/account.h"
+#include "core/signer.h"
+#include "util/list.h"
+#include "util/mem.h"
+
+struct authority {
+	/* inputs */
+	struct loop *loop;              /* borrowed */
+	struct store *store;            /* borrowed */
+	struct events *events;          /* borrowed */
+	struct conf *conf;              /* referenced */
+	const struct conf_block *block; /* points into conf */
+	struct log_ctx log;
+	char *name; /* owned */
+
+	/* the account */
+	struct http_client *own_http; /* owned; NULL if given */
+	struct http_client *http;     /* borrowed, maybe own_http */
+	struct store_account account; /* id 0: none yet */
+	struct signer *signer;        /* owned */
+	struct acme_client *client;   /* owned */
+	bool is_ensured;
+
+	/* operations */
+	struct acme_account *registration; /* owned */
+	struct list ensures;               /* authority_ensure.entry */
+
+	/* the gate */
+	struct list waiting; /* authority_ticket.entry */
+	unsigned n_inside;
+};
+
+struct authority_ensure {
+	struct list entry;
+	struct authority *authority; /* borrowed */
+	struct loop_defer *defer;    /* owned; set when the result is known */
+	struct err err;
+	authority_ensured_fn *done;
+	void *userdata;
+};
+
+struct authority_ticket {
+	struct list entry; /* linked while waiting */
+	struct authority *authority;
+	struct loop_defer *defer;
+	authority_granted_fn *granted;
+	void *userdata;
+	bool is_inside;
+};
+
+/* --- the object ---------------------------------------------------------------------- */
+
+int authority_new(
+	struct authority **ret, const struct authority_params *params, struct err *err)
+{
+	_cleanup_(authority_freep) struct authority *a = xnew(struct authority);
+	int r;
+
+	list_init(&a->ensures);
+	list_init(&a->waiting);
+	a->loop = params->loop;
+	a->store = params->store;
+	a->events = params->events;
+	a->conf = conf_ref(params->conf);
+	a->block = params->block;
+	a->name = xstrdup(conf_block_get_name(params->block));
+	a->log = (struct log_ctx){ params->log, "AUTHORITY", a->name };
+	a->http = params->http;
+	if (!a->http) {
+		struct http_client_params http = {
+			.user_agent = "postseal/" PACKAGE_VERSION,
+			.ca_file = conf_get_string(a->block, "ca_file"),
+		};
+		r = http_client_new(&a->own_http, a->loop, &http, err);
+		if (r < 0)
+			return err_wrap(err, r, "authority %s", a->name);
+		a->http = a->own_http;
+	}
+	*ret = TAKE_PTR(a);
+	return 0;
+}
+
+/* Forgets what depends on the key. */
+static void drop_client(struct authority *a)
+{
+	a->registration = acme_account_cancel(a->registration);
+	a->client = acme_client_free(a->client);
+	a->signer = signer_free(a->signer);
+	a->is_ensured = false;
+}
+
+struct authority *authority_free(struct authority *a)
+{
+	if (!a)
+		return NULL;
+	drop_client(a);
+	http_client_free(a->own_http);
+	store_account_done(&a->account);
+	conf_unref(a->conf);
+	free(a->name);
+	free(a);
+	return NULL;
+}
+
+const char *authority_get_name(const struct authority *a)
+{
+	return a->name;
+}
+
+const struct conf_block *authority_get_block(const struct authority *a)
+{
+	return a->block;
+}
+
+bool authority_is_current(const struct authority *a, const struct conf_block *block)
+{
+	return conf_block_is_equal(a->block, block);
+}
+
+struct acme_client *authority_get_client(const struct authority *a)
+{
+	return a->is_ensured ? a->client : NULL;
+}
+
+const struct store_account *authority_get_account(const struct authority *a)
+{
+	return a->account.id > 0 ? &a->account : NULL;
+}
+
+const char *authority_get_thumbprint(const struct authority *a)
+{
+	return a->signer ? signer_get(a->signer)->thumbprint : NULL;
+}
+
+/* --- key and client ------------------------------------------------------------------- */
+
+/* Makes signer and client of the key in the account's row. */
+static int open_client(struct authority *a, struct err *err)
+{
+	_cleanup_(key_freep) struct key *key = NULL;
+	int r;
+
+	drop_client(a);
+	r = key_parse_pem(&key, a->account.key_pem, strlen(a->account.key_pem), err);
+	if (r < 0)
+		return err_wrap(err, r, "stored account key of authority %s", a->name);
+	r = signer_new(&a->signer, a->loop, key, err);
+	if (r < 0)
+		return r;
+	TAKE_PTR(key);
+	struct acme_client_params params = {
+		.loop = a->loop,
+		.http = a->http,
+		.directory_url = conf_get_string(a->block, "directory"),
+		.hosts = conf_get_list(a->block, "hosts"),
+		.signer = signer_get(a->signer),
+		.log = &a->log,
+		.request_deadline_usec = conf_get_duration(a->block, "request_timeout"),
+	};
+	r = acme_client_new(&a->client, &params, err);
+	if (r < 0)
+		return r;
+	acme_client_set_account(a->client, a->account.url);
+	return 0;
+}
+
+/* A row with that key, committed before anything is sent. */
+static int add_account(struct authority *a, const struct key *key, struct err *err)
+{
+	store_account_done(&a->account);
+	a->account = (struct store_account){
+		.authority = xstrdup(a->name),
+		.directory = xstrdup(conf_get_string(a->block, "directory")),
+		.status = STORE_ACCOUNT_NEW,
+		.created_usec = loop_wall_now(a->loop),
+	};
+	int r = key_format_pem(key, &a->account.key_pem, err);
+
+	if (r < 0)
+		return r;
+	return store_account_add(a->store, &a->account, err);
+}
+
+static int load_account(struct authority *a, struct err *err)
+{
+	if (a->account.id > 0)
+		return 0;
+	return store_account_load(a->store, a->name,
+		conf_get_string(a->block, "directory"), &a->account, err);
+}
+
+static int make_account(struct authority *a, struct err *err)
+{
+	_cleanup_(key_freep) struct key *key = NULL;
+	enum key_type type =
+		key_type_parse(conf_get_string(a->block, "account_key_type"));
+	int r = key_generate(&key, type, err);
+
+	if (r < 0)
+		return r;
+	return add_account(a, key, err);
+}
+
+int authority_import_key(
+	struct authority *a, const char *pem, size_t len, struct err *err)
+{
+	_cleanup_(key_freep) struct key *key = NULL;
+	int r = load_account(a, err);
+
+	if (r < 0)
+		return r;
+	if (r == 0 && a->account.status == STORE_ACCOUNT_VALID)
+		return err_set_kind(err, ERR_CONFIG, -EEXIST,
+			"authority %s has the account %s already; it is not replaced",
+			a->name, a->account.url);
+	r = key_parse_pem(&key, pem, len, err);
+	if (r < 0)
+		return err_wrap(err, r, "the key to be imported");
+	if (a->account.id > 0) {
+		/* What was begun with the other key is over. */
+		a->account.status = STORE_ACCOUNT_DEACTIVATED;
+		r = store_account_save(a->store, &a->account, err);
+		if (r < 0)
+			return r;
+	}
+	drop_client(a);
+	return add_account(a, key, err);
+}
+
+/* --- making sure of the account --------------------------------------------------------- */
+
+static void on_ensure_later(void *userdata)
+{
+	struct authority_ensure *op = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	authority_ensured_fn *done = op->done;
+	void *done_userdata = op->userdata;
+
+	err_move(&err, &op->err);
+	op->done = NULL;
+	done(err_is_set(&err) ? &err : NULL, done_userdata);
+}
+
+static void ensure_complete(struct authority_ensure *op, const struct err *err)
+{
+	if (op->defer)
+		return;
+	if (err)
+		err_copy(&op->err, err);
+	op->defer = loop_defer_new(op->authority->loop, on_ensure_later, op);
+}
+
+static void complete_all(struct authority *a, const struct err *err)
+{
+	struct authority_ensure *op;
+
+	list_foreach(op, &a->ensures, entry)
+		ensure_complete(op, err);
+}
+
+static void save_registered(
+	struct authority *a, const struct acme_account_result *result, struct err *err)
+{
+	xstrset(&a->account.url, result->url);
+	xstrset(&a->account.reason, NULL);
+	a->account.status = STORE_ACCOUNT_VALID;
+	if (store_account_save(a->store, &a->account, err) < 0)
+		return;
+	acme_client_set_account(a->client, a->account.url);
+	a->is_ensured = true;
+	events_add(a->events, LOG_LEVEL_NOTICE, "account", a->name, "%s account %s",
+		result->created ? "registered" : "found", a->account.url);
+}
+
+static void on_account_done(const struct acme_account_result *result, void *userdata)
+{
+	struct authority *a = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (result->url && result->status && strcmp(result->status, "valid") == 0)
+		save_registered(a, result, &err);
+	else if (result->url)
+		err_set_kind(&err, ERR_CA, -EACCES, "the CA says that account %s is %s",
+			result->url, result->status ? result->status : "in no state");
+	else
+		err_copy(&err, result->err);
+	a->registration = acme_account_cancel(a->registration);
+	complete_all(a, err_is_set(&err) ? &err : NULL);
+}
+
+static int register_start(struct authority *a, struct err *err)
+{
+	const struct conf_block *root = conf_get_root(a->conf);
+	const char *contact = conf_get_string(a->block, "contact");
+
+	if (!contact)
+		contact = conf_get_string(root, "admin_contact");
+	_cleanup_(freep) char *mailto =
+		contact ? xasprintf("mailto:%s", contact) : NULL;
+	char *contacts[] = { mailto, NULL };
+	struct acme_account_params params = {
+		.contact = contacts,
+		.agree_to_terms = conf_get_bool(a->block, "agree_to_terms"),
+		.eab_kid = conf_get_string(a->block, "eab_kid"),
+		.eab_hmac_key = conf_get_string(a->block, "eab_hmac_key"),
+	};
+	xstrset(&a->account.contact, mailto);
+	return acme_account_start(
+		&a->registration, a->client, &params, on_account_done, a, err);
+}
+
+/* 0: under way, or done already (is_ensured). */
+static int ensure(struct authority *a, unsigned flags, struct err *err)
+{
+	int r = load_account(a, err);
+
+	if (r == STORE_E_NOT_FOUND)
+		r = make_account(a, err);
+	if (r < 0)
+		return r;
+	if (a->account.status == STORE_ACCOUNT_STOPPED && !(flags & AUTHORITY_CREATE))
+		return err_set_kind(err, ERR_CA, -EACCES,
+			"the account is stopped: %s; register anew by: postsealctl account create %s",
+			a->account.reason ? a->account.reason
+					  : "the CA does not know it",
+			a->name);
+	if (!a->client)
+		r = open_client(a, err);
+	if (r < 0)
+		return r;
+	if (a->account.status == STORE_ACCOUNT_VALID) {
+		a->is_ensured = true;
+		return 0;
+	}
+	return a->registration ? 0 : register_start(a, err);
+}
+
+int authority_ensure_start(struct authority_ensure **ret, struct authority *a,
+	unsigned flags, authority_ensured_fn *done, void *userdata, struct err *err)
+{
+	int r = a->is_ensured ? 0 : ensure(a, flags, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "authority %s", a->name);
+	struct authority_ensure *op = xnew(struct authority_ensure);
+	op->authority = a;
+	op->done = done;
+	op->userdata = userdata;
+	list_append(&a->ensures, &op->entry);
+	if (a->is_ensured)
+		ensure_complete(op, NULL);
+	*ret = op;
+	return 0;
+}
+
+struct authority_ensure *authority_ensure_cancel(struct authority_ensure *op)
+{
+	if (!op)
+		return NULL;
+	list_remove(&op->entry);
+	loop_defer_free(op->defer);
+	err_done(&op->err);
+	free(op);
+	return NULL;
+}
+
+void authority_stop_account(struct authority *a, const char *reason)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (a->account.id == 0 || a->account.status == STORE_ACCOUNT_STOPPED)
+		return;
+	a->is_ensured = false;
+	a->account.status = STORE_ACCOUNT_STOPPED;
+	xstrset(&a->account.reason, reason);
+	if (store_account_save(a->store, &a->account, &err) < 0) {
+		_cleanup_(freep) char *text = err_format(&err);
+		log_error(&a->log, "account not stored as stopped: %s", text);
+	}
+	events_add(a->events, LOG_LEVEL_ERROR, "account", a->name,
+		"account %s is stopped: %s; records that name it would name a stranger after postsealctl account create",
+		a->account.url ? a->account.url : "(without URL)", reason);
+}
+
+/* --- the gate ----------------------------------------------------------------------------- */
+
+static void on_granted(void *userdata)
+{
+	struct authority_ticket *ticket = userdata;
+
+	ticket->defer = loop_defer_free(ticket->defer);
+	ticket->granted(ticket->userdata);
+}
+
+static void admit(struct authority *a)
+{
+	unsigned max = (unsigned)conf_get_int(a->block, "max_orders");
+
+	while (!list_is_empty(&a->waiting) && a->n_inside < max) {
+		struct authority_ticket *ticket =
+			list_entry(a->waiting.next, struct authority_ticket, entry);
+
+		list_remove(&ticket->entry);
+		ticket->is_inside = true;
+		a->n_inside++;
+		ticket->defer = loop_defer_new(a->loop, on_granted, ticket);
+	}
+}
+
+struct authority_ticket *authority_enter(
+	struct authority *a, authority_granted_fn *granted, void *userdata)
+{
+	struct authority_ticket *ticket = xnew(struct authority_ticket);
+
+	ticket->authority = a;
+	ticket->granted = granted;
+	ticket->userdata = userdata;
+	list_append(&a->waiting, &ticket->entry);
+	admit(a);
+	return ticket;
+}
+
+struct authority_ticket *authority_leave(struct authority_ticket *ticket)
+{
+	if (!ticket)
+		return NULL;
+	struct authority *a = ticket->authority;
+
+	list_remove(&ticket->entry);
+	loop_defer_free(ticket->defer);
+	if (ticket->is_inside)
+		a->n_inside--;
+	free(ticket);
+	admit(a);
+	return NULL;
+}

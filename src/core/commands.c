@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * See commands.h. A command is a row of the table at the end and one function; what it
+ * says goes to the peer as rows, and an end with an exit code of DESIGN section 6.
+ */
+#include "core/commands.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/manager.h"
+#include "core/status.h"
+#include "pki/key.h"
+#include "store/event.h"
+#include "store/slot.h"
+#include "util/mem.h"
+
+#define EVENTS_DEFAULT 50
+#define EVENTS_MAX     10000
+#define KEY_BYTES_MAX  (16 * 1024)
+
+static void end_with_err(
+	struct control_request *request, enum command_exit code, const struct err *err)
+{
+	_cleanup_(freep) char *text = err_format(err);
+
+	control_request_end(request, code, "%s", text);
+}
+
+/* --- status ---------------------------------------------------------------------------- */
+
+struct status_walk {
+	struct manager *manager;
+	struct control_request *request;
+	unsigned n, n_attention;
+};
+
+static int on_status_slot(const struct store_slot *slot, void *userdata)
+{
+	struct status_walk *walk = userdata;
+
+	if (slot->removed)
+		return 0;
+	json_t *row = status_format_slot(walk->manager, slot);
+	walk->n++;
+	walk->n_attention += status_needs_attention(row);
+	control_request_row(walk->request, row);
+	return 0;
+}
+
+/* A domain's name, or any name in its certificate. */
+static const char *find_domain(struct manager *m, const char *name)
+{
+	const struct conf_block *domain;
+
+	if (conf_find_block(m->loaded.conf, "domain", name))
+		return name;
+	for (size_t i = 0; (domain = conf_get_block(m->loaded.conf, "domain", i)); i++)
+		if (strv_contains(conf_get_list(domain, "names"), name))
+			return conf_block_get_name(domain);
+	return NULL;
+}
+
+static void run_status(
+	struct control_request *request, const json_t *args, void *userdata)
+{
+	struct status_walk walk = { .manager = userdata, .request = request };
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	const char *name = json_view_string(args, "name");
+	const char *domain = name ? find_domain(userdata, name) : NULL;
+
+	if (name && !domain) {
+		control_request_end(request, COMMAND_FAILED,
+			"%s is no domain of the configuration and no name of one",
+			name);
+		return;
+	}
+	if (store_slot_each(walk.manager->store, domain, on_status_slot, &walk, &err) <
+		0) {
+		end_with_err(request, COMMAND_FAILED, &err);
+		return;
+	}
+	control_request_row(request, status_format_summary(userdata, walk.n_attention));
+	control_request_end(request, walk.n_attention ? COMMAND_ATTENTION : COMMAND_OK,
+		"%u certificates, %u want attention", walk.n, walk.n_attention);
+}
+
+/* --- renew ------------------------------------------------------------------------------ */
+
+struct renewal {
+	struct control_request *request; /* NULL once the peer has gone */
+	struct schedule_watch *watch[_KEY_TYPE_MAX];
+	unsigned n_open, n_failed, n_started;
+};
+
+struct renew_walk {
+	struct manager *manager;
+	struct renewal *renewal;
+	unsigned flags;
+	int64_t ids[_KEY_TYPE_MAX];
+	unsigned n;
+};
+
+static int on_renew_slot(const struct store_slot *slot, void *userdata)
+{
+	struct renew_walk *walk = userdata;
+
+	if (!slot->removed && walk->n < ARRAY_SIZE(walk->ids))
+		walk->ids[walk->n++] = slot->id;
+	return 0;
+}
+
+static void on_renewal_gone(void *userdata)
+{
+	struct renewal *r = userdata;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(r->watch); i++)
+		schedule_unwatch(r->watch[i]);
+	free(r);
+}
+
+static void on_renewed(bool ok, void *userdata)
+{
+	struct renewal *r = userdata;
+
+	r->n_failed += !ok;
+	if (--r->n_open > 0)
+		return;
+	struct control_request *request = r->request;
+	unsigned n_failed = r->n_failed;
+	control_request_on_gone(request, NULL, NULL);
+	free(r);
+	if (n_failed)
+		control_request_end(request, COMMAND_FAILED,
+			"not renewed; postsealctl status tells why");
+	else
+		control_request_end(request, COMMAND_OK, "renewed and served");
+}
+
+/* Is there anything to do without --force? */
+static bool is_renewal_due(
+	struct manager *m, const int64_t *ids, unsigned n, char **ret_when)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct store_slot slot = { 0 };
+		char date[USEC_RFC3339_MAX];
+
+		if (store_slot_load(m->store, ids[i], &slot, NULL) != 0)
+			continue;
+		bool due = slot.certificate_id == 0 || slot.attempts > 0 ||
+			   slot.due_usec <= loop_wall_now(m->loop);
+		xstrset(ret_when,
+			usec_format_rfc3339(slot.due_usec, date, sizeof(date)));
+		store_slot_done(&slot);
+		if (due)
+			return true;
+	}
+	return false;
+}
+
+static void watch_renewal(struct manager *m, struct control_request *request,
+	const struct renew_walk *walk)
+{
+	struct renewal *r = xnew(struct renewal);
+
+	r->request = request;
+	r->n_open = walk->n;
+	for (unsigned i = 0; i < walk->n; i++)
+		r->watch[i] = schedule_watch(m->schedule, walk->ids[i], on_renewed, r);
+	control_request_on_gone(request, on_renewal_gone, r);
+}
+
+static void run_renew(
+	struct control_request *request, const json_t *args, void *userdata)
+{
+	struct manager *m = userdata;
+	const char *name = json_view_string(args, "name");
+	const char *domain = name ? find_domain(m, name) : NULL;
+	bool force = json_view_bool(args, "force", false);
+	struct renew_walk walk = { .manager = m };
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	_cleanup_(freep) char *when = NULL;
+
+	if (!domain) {
+		control_request_end(request, COMMAND_FAILED,
+			"%s is no domain of the configuration and no name of one",
+			name ? name : "(nothing)");
+		return;
+	}
+	if (store_slot_each(m->store, domain, on_renew_slot, &walk, &err) < 0) {
+		end_with_err(request, COMMAND_FAILED, &err);
+		return;
+	}
+	if (!force && !is_renewal_due(m, walk.ids, walk.n, &when)) {
+		control_request_end(request, COMMAND_FAILED,
+			"%s is not due before %s; --force orders all the same", domain,
+			when ? when : "(never)");
+		return;
+	}
+	for (unsigned i = 0; i < walk.n; i++) {
+		_cleanup_(err_done) struct err why = ERR_INIT;
+		int r = schedule_start(
+			m->schedule, walk.ids[i], force ? JOB_FORCED : 0, &why);
+
+		if (r < 0 && r != -EBUSY) {
+			end_with_err(request, COMMAND_FAILED, &why);
+			return;
+		}
+	}
+	if (json_view_bool(args, "wait", false) && walk.n > 0)
+		watch_renewal(m, request, &walk);
+	else
+		control_request_end(
+			request, COMMAND_OK, "renewal of %s has begun", domain);
+}
+
+/* --- reload ----------------------------------------------------------------------------- */
+
+static void run_reload(
+	struct control_request *request, const json_t *args, void *userdata)
+{
+	_cleanup_(conf_report_done) struct conf_report report;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	int r;
+
+	conf_report_init(&report);
+	r = manager_reload(userdata, &report, &err);
+	for (size_t i = 0; i < report.n; i++) {
+		_cleanup_(freep) char *text =
+			conf_report_format_entry(&report.entry[i]);
+		control_request_row(
+			request, json_pack("{s:s, s:b}", "report", text, "error",
+					 (int)report.entry[i].is_error));
+	}
+	if (r >= 0)
+		control_request_end(request, COMMAND_OK, "configuration in force");
+	else if (report.n_errors)
+		control_request_end(request, COMMAND_CONFIG,
+			"%zu errors: the configuration in force stays",
+			report.n_errors);
+	else
+		end_with_err(request, COMMAND_FAILED, &err);
+}
+
+/* --- events ------------------------------------------------------------------------------ */
+
+struct follow {
+	struct control_request *request;
+	struct events_follower *follower;
+	char *subject; /* owned; NULL = all */
+};
+
+static json_t *format_event(const struct store_event *event)
+{
+	char at[USEC_RFC3339_MAX];
+
+	return json_pack("{s:I, s:s, s:s, s:s?, s:s}", "id", (json_int_t)event->id,
+		"at", usec_format_rfc3339(event->at_usec, at, sizeof(at)), "kind",
+		event->kind, "subject", event->subject, "text", event->text);
+}
+
+static int on_stored_event(const struct store_event *event, void *userdata)
+{
+	control_request_row(userdata, format_event(event));
+	return 0;
+}
+
+static void on_new_event(const struct store_event *event, void *userdata)
+{
+	struct follow *f = userdata;
+
+	if (f->subject && (!event->subject || strcmp(f->subject, event->subject) != 0))
+		return;
+	control_request_row(f->request, format_event(event));
+}
+
+static void on_follow_gone(void *userdata)
+{
+	struct follow *f = userdata;
+
+	events_unfollow(f->follower);
+	free(f->subject);
+	free(f);
+}
+
+static void follow_events(
+	struct manager *m, struct control_request *request, const char *subject)
+{
+	struct follow *f = xnew(struct follow);
+
+	f->request = request;
+	f->subject = xstrdup(subject);
+	f->follower = events_follow(m->events, on_new_event, f);
+	control_request_on_gone(request, on_follow_gone, f);
+}
+
+static void run_events(
+	struct control_request *request, const json_t *args, void *userdata)
+{
+	struct manager *m = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	int64_t count = json_view_int(args, "count", EVENTS_DEFAULT);
+	struct store_event_range range = {
+		.after = json_view_int(args, "after", -1),
+		.n = (unsigned)count,
+		.subject = json_view_string(args, "name"),
+	};
+
+	if (count < 0 || count > EVENTS_MAX) {
+		control_request_end(
+			request, COMMAND_USAGE, "count is 0 to %d", EVENTS_MAX);
+		return;
+	}
+	if (store_event_each(m->store, &range, on_stored_event, request, &err) < 0) {
+		end_with_err(request, COMMAND_FAILED, &err);
+		return;
+	}
+	if (json_view_bool(args, "follow", false))
+		follow_events(m, request, range.subject);
+	else
+		control_request_end(request, COMMAND_OK, "%s", "");
+}
+
+/* --- plugins ------------------------------------------------------------------------------- */
+
+static void run_plugins(
+	struct control_request *request, const json_t *args, void *userdata)
+{
+	struct manager *m = userdata;
+	const struct plugin *p;
+
+	for (size_t i = 0; (p = plugin_host_get(m->loaded.host, i)); i++)
+		control_request_row(request,
+			json_pack("{s:s, s:s, s:s?, s:s?, s:s?}", "kind",
+				plugin_kind_name(plugin_get_kind(p)), "name",
+				plugin_get_name(p), "version", plugin_get_version(p),
+				"summary", plugin_get_summary(p), "path",
+				plugin_get_path(p)));
+	control_request_end(request, COMMAND_OK, "%s", "");
+}
+
+/* --- accounts ------------------------------------------------------------------------------ */
+
+struct account_walk {
+	struct control_request *request;
+	const char *authority; /* NULL = all */
+	unsigned n;
+};
+
+/* RFC 7638, of the stored key. */
+static char *format_thumbprint(const char *key_pem)
+{
+	_cleanup_(key_freep) struct key *key = NULL;
+	char *text = NULL;
+
+	if (key_parse_pem(&key, key_pem, strlen(key_pem), NULL) < 0 ||
+		key_format_thumbprint(key, &text, NULL) < 0)
+		return NULL;
+	return text;
+}
+
+static int on_account(const struct store_account *account, void *userdata)
+{
+	struct account_walk *walk = userdata;
+	char created[USEC_RFC3339_MAX];
+
+	if (walk->authority && strcmp(walk->authority, account->authority) != 0)
+		return 0;
+	_cleanup_(freep) char *thumbprint = format_thumbprint(account->key_pem);
+	walk->n++;
+	control_request_row(walk->request,
+		json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:s}", "authority",
+			account->authority, "directory", account->directory, "url",
+			account->url, "status",
+			store_account_status_names[account->status], "contact",
+			account->contact, "reason", account->reason, "thumbprint",
+			thumbprint, "created",
+			usec_format_rfc3339(
+				account->created_usec, created, sizeof(created))));
+	return 0;
+}
+
+static void run_account_show(
+	struct control_request *request, const json_t *args, void *userdata)
+{
+	struct manager *m = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct account_walk walk = {
+		.request = request,
+		.authority = json_view_string(args, "authority"),
+	};
+
+	if (store_account_each(m->store, on_account, &walk, &err) < 0)
+		end_with_err(request, COMMAND_FAILED, &err);
+	else if (walk.n == 0)
+		control_request_end(request, COMMAND_FAILED,
+			"no account yet; postsealctl account create makes one");
+	else
+		control_request_end(request, COMMAND_OK, "%s", "");
+}
+
+struct creation {
+	struct control_request *request;
+	struct authority *authority; /* borrowed */
+	struct authority_ensure *ensure;
+};
+
+static void on_creation_gone(void *userdata)
+{
+	struct creation *c = userdata;
+
+	authority_ensure_cancel(c->ensure);
+	free(c);
+}
+
+static void on_created(const struct err *err, void *userdata)
+{
+	struct creation *c = userdata;
+	struct control_request *request = c->request;
+	struct account_walk walk = { .request = request };
+
+	control_request_on_gone(request, NULL, NULL);
+	if (!err)
+		on_account(authority_get_account(c->authority), &walk);
+	authority_ensure_cancel(c->ensure);
+	free(c);
+	if (err)
+		end_with_err(request, COMMAND_FAILED, err);
+	else
+		control_request_end(request, COMMAND_OK, "account is ready");
+}
+
+/* The block that is named, or the only one. NULL: the request has been ended. */
+static const struct conf_block *find_authority(
+	struct manager *m, struct control_request *request, const char *name)
+{
+	const struct conf_block *block =
+		name ? conf_find_block(m->loaded.conf, "authority", name)
+		     : conf_get_block(m->loaded.conf, "authority", 0);
+
+	if (!block)
+		control_request_end(request, COMMAND_FAILED, "%s%s",
+			name ? "no authority block is called "
+			     : "there is no authority block",
+			name ? name : "");
+	else if (!name && conf_count_blocks(m->loaded.conf, "authority") > 1)
+		control_request_end(request, COMMAND_USAGE,
+			"there are several authorities: say which");
+	else
+		return block;
+	return NULL;
+}
+
+static int begin_creation(struct manager *m, struct control_request *request,
+	const struct conf_block *block, const char *key_pem, struct err *err)
+{
+	struct authority *authority =
+		authorities_get(m->authorities, m->loaded.conf, block, err);
+	int r = authority ? 0 : -EIO;
+
+	if (r >= 0 && key_pem)
+		r = authority_import_key(authority, key_pem, strlen(key_pem), err);
+	if (r < 0)
+		return r;
+	struct creation *c = xnew(struct creation);
+	c->request = request;
+	c->authority = authority;
+	r = authority_ensure_start(
+		&c->ensure, authority, AUTHORITY_CREATE, on_created, c, err);
+	if (r < 0)
+		free(c);
+	else
+		control_request_on_gone(request, on_creation_gone, c);
+	return r;
+}
+
+static void run_account_create(
+	struct control_request *request, const json_t *args, void *userdata)
+{
+	struct manager *m = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	const char *key_pem = json_view_string(args, "key_pem");
+	const struct conf_block *block =
+		find_authority(m, request, json_view_string(args, "authority"));
+
+	if (!block)
+		return;
+	if (key_pem && strlen(key_pem) > KEY_BYTES_MAX)
+		control_request_end(
+			request, COMMAND_USAGE, "that is too long for a key");
+	else if (begin_creation(m, request, block, key_pem, &err) < 0)
+		end_with_err(request, COMMAND_FAILED, &err);
+}
+
+/* --- the table ---------------------------------------------------------------------------- */
+
+/* clang-format off */
+
+static const struct control_argument no_arguments[] = { { NULL, NULL } };
+
+static const struct control_argument status_arguments[] = {
+	{ "name", "a domain, or a name of one; all when it is left out" },
+	{ NULL, NULL },
+};
+
+static const struct control_argument renew_arguments[] = {
+	{ "name",  "a domain, or a name of one" },
+	{ "force", "true: order although it is not due" },
+	{ "wait",  "true: end when it is served, or has failed" },
+	{ NULL, NULL },
+};
+
+static const struct control_argument events_arguments[] = {
+	{ "after",  "only those with a greater id; left out: the last ones" },
+	{ "count",  "how many at most" },
+	{ "name",   "only those of this subject" },
+	{ "follow", "true: go on with new ones" },
+	{ NULL, NULL },
+};
+
+static const struct control_argument account_show_arguments[] = {
+	{ "authority", "name of an authority block; all when it is left out" },
+	{ NULL, NULL },
+};
+
+static const struct control_argument account_create_arguments[] = {
+	{ "authority", "name of an authority block; may be left out when there is one" },
+	{ "key_pem",   "the account's key in PEM; left out: a new one is made" },
+	{ NULL, NULL },
+};
+
+const struct control_command commands_table[] = {
+	{ "status", CONTROL_READ, status_arguments,
+	  "{domain, names, key_type, state, activity, authority, directory, challenge, not_before, not_after, serial, fingerprint, issuer, due, attempts, error, served}, last {summary}",
+	  "What is served, and what is not", run_status },
+	{ "renew", CONTROL_ADMIN, renew_arguments, "none", "Renew a domain's certificates now", run_renew },
+	{ "reload", CONTROL_ADMIN, no_arguments, "{report, error}", "Read the configuration anew", run_reload },
+	{ "events", CONTROL_READ, events_arguments, "{id, at, kind, subject, text}", "What has happened", run_events },
+	{ "plugins", CONTROL_READ, no_arguments, "{kind, name, version, summary, path}", "Plugins that are loaded", run_plugins },
+	{ "account-show", CONTROL_READ, account_show_arguments,
+	  "{authority, directory, url, status, contact, reason, thumbprint, created}", "Accounts at authorities", run_account_show },
+	{ "account-create", CONTROL_ADMIN, account_create_arguments, "as account-show",
+	  "Register an account ahead of any order", run_account_create },
+	{ NULL, CONTROL_READ, NULL, NULL, NULL, NULL },
+};
+
+/* clang-format on */

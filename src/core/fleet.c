@@ -1,0 +1,787 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * See fleet.h. Everything that a worker must know is kept here, so that one that is
+ * started late is told the same as one that was there.
+ */
+#include "core/fleet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "core/worker.h"
+#include "pki/selfsigned.h"
+#include "util/map.h"
+#include "util/mem.h"
+
+#define ACK_DEADLINE_USEC  (10 * USEC_PER_SEC)
+#define STATS_USEC         (10 * USEC_PER_SEC)
+#define RESTART_FIRST_USEC (100 * USEC_PER_MSEC)
+#define RESTART_MOST_USEC  (10 * USEC_PER_SEC)
+/* One that lived this long is started anew without delay. */
+#define LIVED_WELL_USEC (60 * USEC_PER_SEC)
+
+struct seat {
+	struct fleet *fleet;   /* borrowed */
+	struct worker *worker; /* owned; NULL: to be started by the timer */
+	struct loop_timer *timer;
+	usec_t wait_usec; /* before the next start */
+	unsigned index;
+};
+
+struct fleet {
+	struct fleet_params in;
+	struct log_ctx log;
+	struct worker_events events;
+	struct seat *seats; /* owned; in.n_workers */
+	struct link_configure configure;
+	struct map *answers; /* key → struct link_answer, owned */
+	uint64_t last_id;
+	struct list ops; /* fleet_op.entry */
+	struct loop_timer *stats_timer;
+
+	/* the start */
+	fleet_ready_fn *ready; /* NULL once it was called */
+	void *ready_userdata;
+	struct loop_defer *ready_defer;
+
+	/* the end */
+	bool is_draining;
+	struct loop_timer *drain_timer;
+	fleet_drained_fn *drained;
+	void *drained_userdata;
+};
+
+struct expected {
+	const struct worker *worker; /* borrowed; NULL: heard or gone */
+	unsigned left;               /* acknowledgements that it owes */
+};
+
+struct fleet_op {
+	struct list entry;
+	struct fleet *fleet;
+	uint64_t id; /* of certificate or answer */
+	bool is_answer;
+	struct expected *expected; /* owned; one a seat */
+	struct loop_timer *timer;
+	char *error; /* owned; the first */
+	fleet_done_fn *done;
+	void *userdata;
+};
+
+static void fill_seat(struct seat *seat);
+
+/* --- a frame to all ----------------------------------------------------------------------- */
+
+typedef void pack_fn(const void *what, struct frame *frame);
+
+static void send_to(
+	struct worker *worker, enum link_type type, pack_fn *pack, const void *what)
+{
+	struct frame frame;
+
+	frame_init(&frame, (uint16_t)type, BUF_SECRET);
+	if (pack)
+		pack(what, &frame);
+	worker_send(worker, &frame);
+}
+
+static void send_to_all(
+	struct fleet *fleet, enum link_type type, pack_fn *pack, const void *what)
+{
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			send_to(fleet->seats[i].worker, type, pack, what);
+}
+
+static void pack_configure(const void *what, struct frame *frame)
+{
+	link_configure_pack(what, frame);
+}
+
+static void pack_answer(const void *what, struct frame *frame)
+{
+	link_answer_pack(what, frame);
+}
+
+static void pack_context(const void *what, struct frame *frame)
+{
+	link_context_pack(what, frame);
+}
+
+static void pack_names(const void *what, struct frame *frame)
+{
+	link_names_pack(what, frame);
+}
+
+static void pack_name(const void *what, struct frame *frame)
+{
+	link_name_pack(what, frame);
+}
+
+static void pack_duration(const void *what, struct frame *frame)
+{
+	link_duration_pack(*(const usec_t *)what, frame);
+}
+
+/* --- operations that wait for acknowledgements ----------------------------------------------- */
+
+static void op_complete(struct fleet_op *op)
+{
+	_cleanup_(freep) char *error = TAKE_PTR(op->error);
+	fleet_done_fn *done = TAKE_PTR(op->done);
+
+	list_remove(&op->entry);
+	loop_timer_disarm(op->timer);
+	done(error, op->userdata);
+}
+
+static bool is_op_settled(const struct fleet_op *op)
+{
+	for (unsigned i = 0; i < op->fleet->in.n_workers; i++)
+		if (op->expected[i].worker)
+			return false;
+	return true;
+}
+
+static void on_op_deadline(struct loop_timer *timer, void *userdata)
+{
+	struct fleet_op *op = userdata;
+
+	if (!op->error && !is_op_settled(op))
+		op->error = xasprintf("a front worker did not acknowledge it in time");
+	op_complete(op);
+}
+
+/* The end comes by the timer, so that no caller is called back from within. */
+static void op_settle(struct fleet_op *op)
+{
+	if (op->error || is_op_settled(op))
+		loop_timer_set_after(op->timer, 0);
+}
+
+static struct fleet_op *op_new(struct fleet *fleet, uint64_t id, bool is_answer,
+	unsigned n_acks, fleet_done_fn *done, void *userdata)
+{
+	struct fleet_op *op = xnew(struct fleet_op);
+
+	op->fleet = fleet;
+	op->id = id;
+	op->is_answer = is_answer;
+	op->done = done;
+	op->userdata = userdata;
+	op->expected = xnew_array(struct expected, fleet->in.n_workers);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		struct worker *worker = fleet->seats[i].worker;
+
+		if (worker && worker_get_state(worker) == WORKER_RUNNING)
+			op->expected[i] = (struct expected){ worker, n_acks };
+	}
+	op->timer = loop_timer_new(fleet->in.loop, on_op_deadline, op);
+	loop_timer_set_after(op->timer, ACK_DEADLINE_USEC);
+	list_append(&fleet->ops, &op->entry);
+	op_settle(op);
+	return op;
+}
+
+struct fleet_op *fleet_op_cancel(struct fleet_op *op)
+{
+	if (!op)
+		return NULL;
+	list_remove(&op->entry);
+	loop_timer_free(op->timer);
+	free(op->expected);
+	free(op->error);
+	free(op);
+	return NULL;
+}
+
+static void op_acknowledge(
+	struct fleet_op *op, const struct worker *worker, const char *error)
+{
+	for (unsigned i = 0; i < op->fleet->in.n_workers; i++) {
+		if (op->expected[i].worker != worker)
+			continue;
+		if (error && !op->error)
+			op->error = xasprintf("front worker %u: %s", i, error);
+		if (--op->expected[i].left == 0)
+			op->expected[i].worker = NULL;
+	}
+	op_settle(op);
+}
+
+static void acknowledge(struct fleet *fleet, const struct worker *worker,
+	bool is_answer, uint64_t id, const char *error)
+{
+	struct fleet_op *op;
+
+	list_foreach(op, &fleet->ops, entry)
+		if (op->is_answer == is_answer && op->id == id)
+			op_acknowledge(op, worker, error);
+}
+
+/* It is told everything when it is started anew. */
+static void forgive(struct fleet *fleet, const struct worker *worker)
+{
+	struct fleet_op *op;
+
+	list_foreach(op, &fleet->ops, entry) {
+		for (unsigned i = 0; i < fleet->in.n_workers; i++)
+			if (op->expected[i].worker == worker)
+				op->expected[i].worker = NULL;
+		op_settle(op);
+	}
+}
+
+/* --- certificates -------------------------------------------------------------------------- */
+
+int fleet_push_start(struct fleet_op **ret, struct fleet *fleet,
+	const struct fleet_push *push, fleet_done_fn *done, void *userdata,
+	struct err *err)
+{
+	unsigned n = (unsigned)strv_length(push->names);
+
+	if (n == 0)
+		return err_set(err, -EINVAL, "a certificate without names");
+	*ret = op_new(fleet, push->certificate_id, false, n, done, userdata);
+	for (unsigned i = 0; i < n; i++) {
+		struct link_context context = {
+			.certificate_id = push->certificate_id,
+			.name = push->names[i],
+			.is_rsa = push->is_rsa,
+			.chain_pem = (char *)push->chain_pem,
+			.key_pem = (char *)push->key_pem,
+		};
+		send_to_all(fleet, LINK_CONTEXT, pack_context, &context);
+	}
+	return 0;
+}
+
+void fleet_drop_context(struct fleet *fleet, const char *name)
+{
+	send_to_all(fleet, LINK_CONTEXT_DROP, pack_name, name);
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+static char *format_answer_key(bool is_alpn, const char *name, const char *token)
+{
+	return xasprintf(
+		"%s %s %s", is_alpn ? "alpn" : "http", name, token ? token : "");
+}
+
+static struct link_answer *copy_answer(const struct link_answer *answer, uint64_t id)
+{
+	struct link_answer *copy = xnew(struct link_answer);
+
+	*copy = (struct link_answer){
+		.id = id,
+		.is_alpn = answer->is_alpn,
+		.name = xstrdup(answer->name),
+		.token = xstrdup(answer->token),
+		.content = xstrdup(answer->content),
+		.chain_pem = xstrdup(answer->chain_pem),
+		.key_pem = xstrdup(answer->key_pem),
+	};
+	return copy;
+}
+
+static void answer_free(struct link_answer *answer)
+{
+	if (!answer)
+		return;
+	link_answer_done(answer);
+	free(answer);
+}
+
+int fleet_publish_start(struct fleet_op **ret, struct fleet *fleet,
+	const struct link_answer *answer, fleet_done_fn *done, void *userdata,
+	struct err *err)
+{
+	_cleanup_(freep) char *key =
+		format_answer_key(answer->is_alpn, answer->name, answer->token);
+	struct link_answer *copy = copy_answer(answer, ++fleet->last_id);
+
+	answer_free(map_set(fleet->answers, key, copy));
+	*ret = op_new(fleet, copy->id, true, 1, done, userdata);
+	send_to_all(fleet, LINK_ANSWER, pack_answer, copy);
+	return 0;
+}
+
+void fleet_withdraw(
+	struct fleet *fleet, bool is_alpn, const char *name, const char *token)
+{
+	_cleanup_(freep) char *key = format_answer_key(is_alpn, name, token);
+	struct link_answer *answer = map_remove(fleet->answers, key);
+
+	if (!answer)
+		return;
+	send_to_all(fleet, LINK_ANSWER_DROP, pack_answer, answer);
+	answer_free(answer);
+}
+
+/* --- names and listeners ------------------------------------------------------------------------ */
+
+struct names {
+	const struct hash_key *key;
+	uint64_t *hash; /* owned */
+	size_t n, size;
+};
+
+static void add_name(const char *name, void *userdata)
+{
+	struct names *names = userdata;
+
+	if (names->n == names->size) {
+		names->size = names->size ? names->size * 2 : 256;
+		names->hash =
+			xreallocarray(names->hash, names->size, sizeof(*names->hash));
+	}
+	names->hash[names->n++] = hash_bytes(names->key, name, strlen(name));
+}
+
+static void collect_names(struct fleet *fleet, struct names *names)
+{
+	*names = (struct names){ .key = &fleet->configure.names_key };
+	fleet->in.names(add_name, names, fleet->in.userdata);
+}
+
+static void send_names(struct worker *worker, const struct names *names)
+{
+	send_to(worker, LINK_NAMES_RESET, NULL, NULL);
+	for (size_t at = 0; at < names->n; at += LINK_NAMES_PER_FRAME) {
+		struct link_names part = {
+			.hash = names->hash + at,
+			.n = MIN(names->n - at, (size_t)LINK_NAMES_PER_FRAME),
+		};
+		send_to(worker, LINK_NAMES_ADD, pack_names, &part);
+	}
+}
+
+void fleet_update_names(struct fleet *fleet)
+{
+	struct names names;
+
+	collect_names(fleet, &names);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			send_names(fleet->seats[i].worker, &names);
+	free(names.hash);
+}
+
+static int send_listener(const struct link_listener *message, int fd,
+	const struct address *address, void *userdata)
+{
+	struct frame frame;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return -errno;
+	frame_init(&frame, LINK_LISTENER, 0);
+	link_listener_pack(message, &frame);
+	frame_add_fd(&frame, copy);
+	worker_send(userdata, &frame);
+	return 0;
+}
+
+static void send_listeners(struct fleet *fleet, struct worker *worker)
+{
+	if (listeners_each(fleet->in.listeners, send_listener, worker) < 0) {
+		log_error(&fleet->log, "a listener could not be handed to a worker");
+		worker_kill(worker);
+	}
+}
+
+static int note_listener(const struct link_listener *message, int fd,
+	const struct address *address, void *userdata)
+{
+	strv_append(userdata, message->name);
+	return 0;
+}
+
+void fleet_update_listeners(struct fleet *fleet, char *const *before)
+{
+	_cleanup_(strv_freep) char **now = NULL;
+
+	listeners_each(fleet->in.listeners, note_listener, &now);
+	for (size_t i = 0; before && before[i]; i++)
+		if (!now || !strv_contains(now, before[i]))
+			send_to_all(fleet, LINK_LISTENER_DROP, pack_name, before[i]);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			send_listeners(fleet, fleet->seats[i].worker);
+}
+
+char **fleet_list_listeners(const struct fleet *fleet)
+{
+	char **names = NULL;
+
+	listeners_each(fleet->in.listeners, note_listener, &names);
+	return names;
+}
+
+/* --- what workers say ----------------------------------------------------------------------------- */
+
+static void on_lookup(
+	struct fleet *fleet, struct worker *worker, const struct link_lookup *lookup)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct fleet_found found = { 0 };
+
+	if (fleet->in.lookup(lookup->name, lookup->client, &found, fleet->in.userdata,
+		    &err) < 0) {
+		_cleanup_(freep) char *text = err_format(&err);
+		log_error(&fleet->log, "certificate of %s: %s", lookup->name, text);
+	}
+	struct link_context context = {
+		.request = lookup->request,
+		.certificate_id = found.certificate_id,
+		.name = lookup->name,
+		.is_rsa = found.is_rsa,
+		.chain_pem = found.chain_pem,
+		.key_pem = found.key_pem,
+	};
+	send_to(worker, LINK_CONTEXT, pack_context, &context);
+	free(found.chain_pem);
+	secret_free(found.key_pem);
+}
+
+static int handle_lookup(struct fleet *fleet, struct worker *worker,
+	const struct frame_view *view, struct err *err)
+{
+	struct link_lookup lookup = { 0 };
+	int r = link_lookup_unpack(view, &lookup, err);
+
+	if (r >= 0)
+		on_lookup(fleet, worker, &lookup);
+	link_lookup_done(&lookup);
+	return r;
+}
+
+static int handle_context_ack(struct fleet *fleet, struct worker *worker,
+	const struct frame_view *view, struct err *err)
+{
+	struct link_context_ack ack = { 0 };
+	int r = link_context_ack_unpack(view, &ack, err);
+
+	if (r >= 0)
+		acknowledge(fleet, worker, false, ack.certificate_id, ack.error);
+	link_context_ack_done(&ack);
+	return r;
+}
+
+static int handle_answer_ack(struct fleet *fleet, struct worker *worker,
+	const struct frame_view *view, struct err *err)
+{
+	struct link_ack ack = { 0 };
+	int r = link_ack_unpack(view, &ack, err);
+
+	if (r >= 0)
+		acknowledge(fleet, worker, true, ack.id, ack.error);
+	link_ack_done(&ack);
+	return r;
+}
+
+static void on_worker_message(
+	struct worker *worker, const struct frame_view *view, void *userdata)
+{
+	struct seat *seat = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	int r = 0;
+
+	if (view->type == LINK_LOOKUP)
+		r = handle_lookup(seat->fleet, worker, view, &err);
+	else if (view->type == LINK_CONTEXT_ACK)
+		r = handle_context_ack(seat->fleet, worker, view, &err);
+	else if (view->type == LINK_ANSWER_ACK)
+		r = handle_answer_ack(seat->fleet, worker, view, &err);
+	if (r >= 0)
+		return;
+	_cleanup_(freep) char *text = err_format(&err);
+	log_error(&seat->fleet->log, "worker %u speaks nonsense, ending it: %s",
+		seat->index, text);
+	worker_kill(worker);
+}
+
+/* --- start and end of a worker ---------------------------------------------------------------------- */
+
+static void on_ready_later(void *userdata)
+{
+	struct fleet *fleet = userdata;
+	fleet_ready_fn *ready = TAKE_PTR(fleet->ready);
+
+	if (ready)
+		ready(NULL, fleet->ready_userdata);
+}
+
+static void on_worker_ready(struct worker *worker, void *userdata)
+{
+	struct seat *seat = userdata;
+	struct fleet *fleet = seat->fleet;
+
+	log_debug(&fleet->log, "worker %u is listening", seat->index);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		struct worker *w = fleet->seats[i].worker;
+
+		if (!w || worker_get_state(w) == WORKER_STARTING)
+			return;
+	}
+	if (fleet->ready && !fleet->ready_defer)
+		fleet->ready_defer =
+			loop_defer_new(fleet->in.loop, on_ready_later, fleet);
+}
+
+static void tell_everything(struct fleet *fleet, struct worker *worker)
+{
+	const char *key;
+	struct link_answer *answer;
+	struct names names;
+	size_t pos;
+
+	send_to(worker, LINK_CONFIGURE, pack_configure, &fleet->configure);
+	send_listeners(fleet, worker);
+	collect_names(fleet, &names);
+	send_names(worker, &names);
+	free(names.hash);
+	map_foreach(fleet->answers, pos, key, answer)
+		send_to(worker, LINK_ANSWER, pack_answer, answer);
+	send_to(worker, LINK_START, NULL, NULL);
+}
+
+static bool is_empty(const struct fleet *fleet)
+{
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			return false;
+	return true;
+}
+
+static void check_drained(struct fleet *fleet)
+{
+	fleet_drained_fn *drained = fleet->drained;
+
+	if (!drained || !is_empty(fleet))
+		return;
+	fleet->drained = NULL;
+	loop_timer_disarm(fleet->drain_timer);
+	drained(fleet->drained_userdata);
+}
+
+static void fail_start(struct fleet *fleet, const char *how)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	fleet_ready_fn *ready = TAKE_PTR(fleet->ready);
+
+	err_set(&err, -EIO, "front worker %s ended at its start: %s", fleet->in.program,
+		how);
+	ready(&err, fleet->ready_userdata);
+}
+
+static void on_worker_gone(struct worker *worker, const char *how, void *userdata)
+{
+	struct seat *seat = userdata;
+	struct fleet *fleet = seat->fleet;
+	usec_t lived = usec_sub(loop_now(fleet->in.loop), worker_get_started(worker));
+
+	forgive(fleet, worker);
+	seat->worker = worker_free(seat->worker);
+	if (fleet->is_draining) {
+		check_drained(fleet);
+		return;
+	}
+	log_error(&fleet->log,
+		"worker %u ended: %s; its sessions are lost, it is replaced",
+		seat->index, how);
+	seat->wait_usec = lived > LIVED_WELL_USEC ? RESTART_FIRST_USEC
+						  : MIN(usec_mul(seat->wait_usec, 2),
+							    RESTART_MOST_USEC);
+	loop_timer_set_after(seat->timer, seat->wait_usec);
+	if (fleet->ready)
+		fail_start(fleet, how);
+}
+
+static void on_restart(struct loop_timer *timer, void *userdata)
+{
+	fill_seat(userdata);
+}
+
+static int start_worker(struct seat *seat, struct err *err)
+{
+	struct fleet *fleet = seat->fleet;
+	struct worker_params params = {
+		.loop = fleet->in.loop,
+		.program = fleet->in.program,
+		.index = seat->index,
+		.events = &fleet->events,
+		.userdata = seat,
+		.log = &fleet->log,
+	};
+	int r = worker_start(&seat->worker, &params, err);
+
+	if (r >= 0)
+		tell_everything(fleet, seat->worker);
+	return r;
+}
+
+static void fill_seat(struct seat *seat)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (start_worker(seat, &err) >= 0)
+		return;
+	_cleanup_(freep) char *text = err_format(&err);
+	log_error(&seat->fleet->log, "worker %u: %s", seat->index, text);
+	seat->wait_usec = MIN(usec_mul(seat->wait_usec, 2), RESTART_MOST_USEC);
+	loop_timer_set_after(seat->timer, seat->wait_usec);
+}
+
+/* --- the fleet ---------------------------------------------------------------------------------------- */
+
+static void on_stats_timer(struct loop_timer *timer, void *userdata)
+{
+	struct fleet *fleet = userdata;
+
+	send_to_all(fleet, LINK_STATS_REQUEST, NULL, NULL);
+	loop_timer_set_after(timer, STATS_USEC);
+}
+
+static void on_drain_deadline(struct loop_timer *timer, void *userdata)
+{
+	struct fleet *fleet = userdata;
+
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_kill(fleet->seats[i].worker);
+	check_drained(fleet);
+}
+
+static int make_configure(struct fleet *fleet, struct err *err)
+{
+	struct link_configure *c = &fleet->configure;
+
+	hash_key_random(&c->names_key);
+	if (getrandom(c->ticket_key, sizeof(c->ticket_key), 0) !=
+		(ssize_t)sizeof(c->ticket_key))
+		return err_set(err, -errno, "random numbers: %s", strerror(errno));
+	c->max_contexts = fleet->in.max_contexts;
+	c->max_connections = fleet->in.max_connections;
+	c->log_level = (uint64_t)log_get_level();
+	return selfsigned_generate(
+		NULL, &c->placeholder_chain_pem, &c->placeholder_key_pem, err);
+}
+
+int fleet_new(struct fleet **ret, const struct fleet_params *params, struct err *err)
+{
+	_cleanup_(fleet_freep) struct fleet *fleet = xnew(struct fleet);
+
+	fleet->in = *params;
+	fleet->log = (struct log_ctx){ params->log, NULL, NULL };
+	fleet->events = (struct worker_events){
+		.on_message = on_worker_message,
+		.on_ready = on_worker_ready,
+		.on_gone = on_worker_gone,
+	};
+	fleet->answers = map_new();
+	list_init(&fleet->ops);
+	fleet->stats_timer = loop_timer_new(params->loop, on_stats_timer, fleet);
+	fleet->drain_timer = loop_timer_new(params->loop, on_drain_deadline, fleet);
+	fleet->seats = xnew_array(struct seat, params->n_workers);
+	for (unsigned i = 0; i < params->n_workers; i++)
+		fleet->seats[i] = (struct seat){
+			.fleet = fleet,
+			.index = i + 1,
+			.wait_usec = RESTART_FIRST_USEC,
+			.timer = loop_timer_new(
+				params->loop, on_restart, &fleet->seats[i]),
+		};
+	int r = make_configure(fleet, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(fleet);
+	return 0;
+}
+
+static void free_answers(struct fleet *fleet)
+{
+	const char *key;
+	struct link_answer *answer;
+	size_t pos;
+
+	map_foreach(fleet->answers, pos, key, answer)
+		answer_free(answer);
+	map_free(fleet->answers);
+}
+
+struct fleet *fleet_free(struct fleet *fleet)
+{
+	struct fleet_op *op, *next;
+
+	if (!fleet)
+		return NULL;
+	list_foreach_safe(op, next, &fleet->ops, entry)
+		fleet_op_cancel(op);
+	for (unsigned i = 0; fleet->seats && i < fleet->in.n_workers; i++) {
+		worker_free(fleet->seats[i].worker);
+		loop_timer_free(fleet->seats[i].timer);
+	}
+	free(fleet->seats);
+	loop_defer_free(fleet->ready_defer);
+	loop_timer_free(fleet->drain_timer);
+	loop_timer_free(fleet->stats_timer);
+	free_answers(fleet);
+	link_configure_done(&fleet->configure);
+	free(fleet);
+	return NULL;
+}
+
+int fleet_start(
+	struct fleet *fleet, fleet_ready_fn *ready, void *userdata, struct err *err)
+{
+	int r = 0;
+
+	fleet->ready = ready;
+	fleet->ready_userdata = userdata;
+	for (unsigned i = 0; r >= 0 && i < fleet->in.n_workers; i++)
+		r = start_worker(&fleet->seats[i], err);
+	if (r < 0)
+		fleet->ready = NULL;
+	else
+		loop_timer_set_after(fleet->stats_timer, USEC_PER_SEC);
+	return r;
+}
+
+void fleet_drain(struct fleet *fleet, usec_t timeout_usec, fleet_drained_fn *done,
+	void *userdata)
+{
+	fleet->is_draining = true;
+	fleet->drained = done;
+	fleet->drained_userdata = userdata;
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		struct worker *worker = fleet->seats[i].worker;
+
+		loop_timer_disarm(fleet->seats[i].timer);
+		if (!worker)
+			continue;
+		worker_set_draining(worker);
+		send_to(worker, LINK_DRAIN, pack_duration, &timeout_usec);
+	}
+	/* Workers keep the time themselves; a second more for those that do not. */
+	loop_timer_set_after(fleet->drain_timer,
+		is_empty(fleet) ? 0 : usec_add(timeout_usec, USEC_PER_SEC));
+}
+
+void fleet_get_stats(
+	const struct fleet *fleet, struct link_stats *ret, unsigned *ret_workers)
+{
+	*ret = (struct link_stats){ 0 };
+	*ret_workers = 0;
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		const struct worker *worker = fleet->seats[i].worker;
+
+		if (!worker || worker_get_state(worker) != WORKER_RUNNING)
+			continue;
+		link_stats_add(ret, worker_get_stats(worker));
+		(*ret_workers)++;
+	}
+}

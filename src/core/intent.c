@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See intent.h. */
+#include "core/intent.h"
+
+#include <string.h>
+
+#include "pki/csr.h"
+#include "util/mem.h"
+
+struct intent {
+	struct store *store; /* borrowed */
+	struct loop *loop;   /* borrowed */
+	struct store_order order;
+	struct store_authorization *authz; /* owned; n_authz */
+	size_t n_authz;
+	struct acme_progress progress;
+	bool is_resumed;
+};
+
+/* --- progress of the protocol -------------------------------------------------------- */
+
+static int on_order_changed(
+	void *userdata, const struct acme_order_facts *facts, struct err *err)
+{
+	struct intent *intent = userdata;
+	struct store_order *order = &intent->order;
+
+	xstrset(&order->state, acme_order_state_name(facts->state));
+	xstrset(&order->url, facts->url);
+	xstrset(&order->finalize_url, facts->finalize_url);
+	xstrset(&order->certificate_url, facts->certificate_url);
+	order->expires_usec = facts->expires_usec;
+	if (order->sent_usec == 0)
+		order->sent_usec = loop_wall_now(intent->loop);
+	return store_order_save(intent->store, order, err);
+}
+
+static struct store_authorization *get_authorization(
+	struct intent *intent, const char *url)
+{
+	for (size_t i = 0; i < intent->n_authz; i++)
+		if (strcmp(intent->authz[i].url, url) == 0)
+			return &intent->authz[i];
+	intent->authz = xreallocarray(
+		intent->authz, intent->n_authz + 1, sizeof(*intent->authz));
+	intent->authz[intent->n_authz] = (struct store_authorization){
+		.order_id = intent->order.id,
+		.url = xstrdup(url),
+	};
+	return &intent->authz[intent->n_authz++];
+}
+
+static int on_authz_changed(
+	void *userdata, const struct acme_authz_facts *facts, struct err *err)
+{
+	struct intent *intent = userdata;
+	struct store_authorization *authz = get_authorization(intent, facts->url);
+
+	xstrset(&authz->name, facts->name);
+	xstrset(&authz->state, facts->state);
+	xstrset(&authz->challenge, facts->challenge);
+	xstrset(&authz->challenge_url, facts->challenge_url);
+	xstrset(&authz->token, facts->token);
+	authz->presented = facts->presented;
+	return store_authorization_save(intent->store, authz, err);
+}
+
+/* --- the row -------------------------------------------------------------------------- */
+
+static int on_stored(const struct store_authorization *stored, void *userdata)
+{
+	get_authorization(userdata, stored->url)->id = stored->id;
+	return 0;
+}
+
+/* 0: taken up. STORE_E_NOT_FOUND: there is none that fits. */
+static int find_open(struct intent *intent, const struct store_slot *slot,
+	int64_t account_id, struct err *err)
+{
+	int r = store_order_find_open(intent->store, slot->id, &intent->order, err);
+
+	if (r != 0)
+		return r;
+	if (intent->order.account_id != account_id ||
+		strcmp(intent->order.names, slot->names) != 0) {
+		r = intent_finish(intent, err);
+		store_order_done(&intent->order);
+		intent->order = (struct store_order){ 0 };
+		return r < 0 ? r : STORE_E_NOT_FOUND;
+	}
+	intent->is_resumed = intent->order.url != NULL;
+	return store_authorization_each(
+		intent->store, intent->order.id, on_stored, intent, err);
+}
+
+static int add_new(struct intent *intent, const struct store_slot *slot,
+	int64_t account_id, struct err *err)
+{
+	_cleanup_(key_freep) struct key *key = NULL;
+	int r = key_generate(&key, key_type_parse(slot->key_type), err);
+
+	intent->order = (struct store_order){
+		.slot_id = slot->id,
+		.account_id = account_id,
+		.names = xstrdup(slot->names),
+		.state = xstrdup(acme_order_state_name(ACME_ORDER_NEW)),
+	};
+	if (r >= 0)
+		r = key_format_pem(key, &intent->order.key_pem, err);
+	if (r >= 0)
+		r = store_order_add(intent->store, &intent->order, err);
+	return r;
+}
+
+int intent_open(struct intent **ret, struct store *store, struct loop *loop,
+	const struct store_slot *slot, int64_t account_id, struct err *err)
+{
+	_cleanup_(intent_freep) struct intent *intent = xnew(struct intent);
+	int r;
+
+	intent->store = store;
+	intent->loop = loop;
+	intent->progress = (struct acme_progress){
+		.order_changed = on_order_changed,
+		.authz_changed = on_authz_changed,
+		.userdata = intent,
+	};
+	r = find_open(intent, slot, account_id, err);
+	if (r == STORE_E_NOT_FOUND)
+		r = add_new(intent, slot, account_id, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(intent);
+	return 0;
+}
+
+struct intent *intent_free(struct intent *intent)
+{
+	if (!intent)
+		return NULL;
+	for (size_t i = 0; i < intent->n_authz; i++)
+		store_authorization_done(&intent->authz[i]);
+	free(intent->authz);
+	store_order_done(&intent->order);
+	free(intent);
+	return NULL;
+}
+
+bool intent_is_resumed(const struct intent *intent)
+{
+	return intent->is_resumed;
+}
+
+const struct store_order *intent_get_order(const struct intent *intent)
+{
+	return &intent->order;
+}
+
+const struct acme_progress *intent_get_progress(const struct intent *intent)
+{
+	return &intent->progress;
+}
+
+int intent_load_key(const struct intent *intent, struct key **ret, struct err *err)
+{
+	const char *pem = intent->order.key_pem;
+
+	return key_parse_pem(ret, pem, strlen(pem), err);
+}
+
+int intent_format_csr(
+	const struct intent *intent, uint8_t **ret, size_t *ret_len, struct err *err)
+{
+	_cleanup_(strv_freep) char **names = strv_split(intent->order.names);
+	_cleanup_(key_freep) struct key *key = NULL;
+	int r = intent_load_key(intent, &key, err);
+
+	if (r < 0)
+		return r;
+	return csr_generate(key, names, ret, ret_len, err);
+}
+
+int intent_finish(struct intent *intent, struct err *err)
+{
+	intent->order.finished = true;
+	return store_order_save(intent->store, &intent->order, err);
+}

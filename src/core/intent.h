@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The intent of one order as it stands in the store: names, key, URLs, authorizations. It
+ * is committed before anything is sent that depends on it (promise 3), and it is what
+ * the next job takes up after a crash. It is the acme/order.h progress of its order.
+ */
+#pragma once
+
+#include "acme/order.h"
+#include "pki/key.h"
+#include "store/order.h"
+#include "store/slot.h"
+
+struct intent;
+
+/* The open one of the slot, if it is for the same names and account; else a new row with
+ * a key of its own. What does not fit is closed. */
+int intent_open(struct intent **ret, struct store *store, struct loop *loop,
+	const struct store_slot *slot, int64_t account_id, struct err *err);
+struct intent *intent_free(struct intent *intent);
+DEFINE_CLEANUP(struct intent *, intent_free)
+
+/* Was the order known to the CA before (so its URL is to be taken up)? */
+bool intent_is_resumed(const struct intent *intent);
+const struct store_order *intent_get_order(const struct intent *intent);
+/* Borrowed. */
+const struct acme_progress *intent_get_progress(const struct intent *intent);
+/* A key object of its own, and the request for it. */
+int intent_load_key(const struct intent *intent, struct key **ret, struct err *err);
+int intent_format_csr(
+	const struct intent *intent, uint8_t **ret, size_t *ret_len, struct err *err);
+/* Nothing more to do for this order. */
+int intent_finish(struct intent *intent, struct err *err);

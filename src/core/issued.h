@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a CA has issued: checked, rehearsed in a handshake that nobody sees, and stored
+ * with its key in one transaction (promise 1); and later stored as served.
+ */
+#pragma once
+
+#include "core/intent.h"
+#include "store/certificate.h"
+
+struct issued_params {
+	struct store *store;
+	struct store_slot *slot; /* written: pending_id, attempts, error */
+	const struct store_certificate *current; /* id 0: none */
+	struct intent *intent;                   /* finished in the same transaction */
+	const char *chain_pem;
+	size_t chain_len;
+	usec_t wall_now_usec;
+	bool is_wanted; /* the operator asked: it need not end later than the current */
+};
+
+/* Fills *ret. < 0: nothing was stored, the error is in the operator's words. */
+int issued_take(struct store_certificate *ret, const struct issued_params *params,
+	struct err *err);
+
+/* It was seen at every address: the current one is superseded, the slot due again then. */
+int issued_save_served(struct store *store, struct store_slot *slot,
+	int64_t certificate_id, usec_t due_usec, struct err *err);

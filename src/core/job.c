@@ -1,0 +1,757 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The life of a certificate, as one job lives it.
+ *
+ *   DUE ──► needs an order? ──no──► RENEWAL_INFO ──not yet──► end, asked again later
+ *    │             │ yes                 │ now (RFC 9773)
+ *    │             ▼                     │
+ *    │         PREFLIGHT ◄───────────────┘   nothing stands against it
+ *    │             ▼
+ *    │          ACCOUNT                      RFC 8555 7.3
+ *    │             ▼
+ *    │           PLACE                       one of max_orders at this CA
+ *    │             ▼
+ *    │           ORDER                       RFC 8555 7.4; key and intent are stored first
+ *    │             ▼
+ *    │          ISSUED                       checked, rehearsed, stored in one transaction
+ *    │ issued      ▼
+ *    └────────► INSTALL ──► PROVE ──► SERVED
+ *
+ * Any step may fail: the reason and the time of the next try are stored, what is served
+ * stays. The row is charged with the failure before the CA is asked, so that a crash
+ * cannot make a loop of orders; success wipes it out. Issuing and installing fail apart:
+ * a certificate that is issued is not ordered again because a daemon did not reload.
+ */
+#include "core/job.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "acme/ari.h"
+#include "acme/order.h"
+#include "core/install.h"
+#include "core/intent.h"
+#include "core/issued.h"
+#include "core/policy.h"
+#include "core/preflight.h"
+#include "core/prove.h"
+#include "core/solver.h"
+#include "pki/cert.h"
+#include "store/certificate.h"
+#include "store/slot.h"
+#include "util/mem.h"
+#include "util/strtab.h"
+
+/* A CA that says "later" in a year's time is asked again sooner. */
+#define ARI_AFTER_USEC     (6 * USEC_PER_HOUR)
+#define RETRY_AT_MOST_USEC (2 * USEC_PER_DAY)
+
+enum job_state {
+	JOB_DUE,          /* deciding what has to be done */
+	JOB_RENEWAL_INFO, /* asking the CA whether it is time */
+	JOB_PREFLIGHT,    /* looking for what stands against it */
+	JOB_ACCOUNT,      /* making sure of the account */
+	JOB_PLACE,        /* waiting for a place among max_orders */
+	JOB_ORDER,        /* the order is under way */
+	JOB_ISSUED,       /* checking and storing what came */
+	JOB_INSTALL,      /* handing it to each target */
+	JOB_PROVE,        /* shaking hands with each address */
+	JOB_SERVED,       /* seen everywhere */
+	JOB_FAILED,       /* the reason is stored */
+	_JOB_STATE_MAX,
+};
+
+struct job {
+	/* inputs */
+	const struct job_env *env;       /* borrowed */
+	struct conf *conf;               /* referenced */
+	const struct conf_block *domain; /* points into conf */
+	char *subject;                   /* owned; the domain's name */
+	struct log_ctx log;
+	unsigned flags;
+	job_done_fn *done;
+	void *userdata;
+
+	/* owned operations */
+	struct loop_defer *defer;
+	struct acme_ari *ari;
+	struct authority_ensure *ensure;
+	struct authority_ticket *ticket;
+	struct acme_order *acme_order;
+	struct install *install;
+	struct prove *prove;
+	struct solver *solver;
+
+	/* facts, as they stand in the store */
+	enum job_state state;
+	struct store_slot slot;
+	struct store_certificate current; /* id 0: none */
+	struct store_certificate issued;  /* the pending one; id 0: none */
+	struct intent *intent;            /* owned; of the order under way */
+	struct authority *authority;      /* borrowed */
+
+	/* results */
+	char *chain_pem; /* owned; as downloaded */
+	size_t chain_len;
+};
+
+static void job_step(struct job *job);
+
+/* clang-format off */
+static const char *const state_names[] = {
+	[JOB_DUE]          = "due",
+	[JOB_RENEWAL_INFO] = "asking the CA when to renew",
+	[JOB_PREFLIGHT]    = "checking what stands against an order",
+	[JOB_ACCOUNT]      = "making sure of the account",
+	[JOB_PLACE]        = "waiting for a place at the CA",
+	[JOB_ORDER]        = "ordering",
+	[JOB_ISSUED]       = "checking what was issued",
+	[JOB_INSTALL]      = "installing",
+	[JOB_PROVE]        = "proving",
+	[JOB_SERVED]       = "served",
+	[JOB_FAILED]       = "failed",
+};
+
+/* clang-format on */
+
+static void set_state(struct job *job, enum job_state state)
+{
+	log_debug(&job->log, "job: %s → %s", STRTAB_NAME(state_names, job->state),
+		STRTAB_NAME(state_names, state));
+	job->state = state;
+}
+
+/* --- the end, good or bad -------------------------------------------------------------- */
+
+static void job_complete(struct job *job, bool ok)
+{
+	job_done_fn *done = TAKE_PTR(job->done);
+
+	done(ok, job->userdata);
+}
+
+static uint64_t random_number(void)
+{
+	uint64_t v = 0;
+
+	if (getrandom(&v, sizeof(v), GRND_NONBLOCK) < 0)
+		return 0;
+	return v;
+}
+
+/* Later of back-off and what the CA asked for. */
+static usec_t next_try(struct job *job, unsigned attempts, usec_t retry_at_usec)
+{
+	usec_t now = loop_wall_now(job->env->loop);
+	usec_t at = usec_add(now, policy_back_off(attempts, random_number()));
+
+	return MAX(at, MIN(retry_at_usec, usec_add(now, RETRY_AT_MOST_USEC)));
+}
+
+static void job_fail(struct job *job, const struct err *cause)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	_cleanup_(freep) char *text = err_format(cause);
+	char wait[USEC_DURATION_MAX];
+	usec_t now = loop_wall_now(job->env->loop);
+
+	set_state(job, JOB_FAILED);
+	xstrset(&job->slot.error, text);
+	if (job->solver && *solver_get_note(job->solver))
+		xstrset(&job->slot.challenges, solver_get_note(job->solver));
+	job->slot.due_usec = next_try(job, job->slot.attempts, cause->retry_at_usec);
+	usec_format_duration(
+		usec_sub(job->slot.due_usec, now) / USEC_PER_SEC * USEC_PER_SEC, wait,
+		sizeof(wait));
+	if (store_slot_save(job->env->store, &job->slot, &err) < 0) {
+		_cleanup_(freep) char *why = err_format(&err);
+		log_error(&job->log, "failure not stored: %s", why);
+	}
+	events_add(job->env->events,
+		cause->kind == ERR_CONFIG ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+		"failed", job->subject, "%s; next try in %s%s", text, wait,
+		job->current.id ? "; what is served stays" : "");
+	job_complete(job, false);
+}
+
+/* What is written before anything is asked of a CA: this try counts as failed until it
+ * has succeeded. */
+static int charge(struct job *job, struct err *err)
+{
+	job->slot.attempts++;
+	job->slot.attempted_usec = loop_wall_now(job->env->loop);
+	job->slot.due_usec = next_try(job, job->slot.attempts, 0);
+	return store_slot_save(job->env->store, &job->slot, err);
+}
+
+/* --- due: what has to be done? ------------------------------------------------------------ */
+
+static usec_t renew_at(
+	const struct store_certificate *certificate, const struct conf_block *domain)
+{
+	return policy_renew_at(certificate->not_before_usec,
+		certificate->not_after_usec, certificate->fingerprint,
+		conf_get_duration(domain, "renew_before"));
+}
+
+static bool needs_order(const struct job *job)
+{
+	if (job->flags & JOB_FORCED)
+		return true;
+	if (job->current.id == 0 || job->slot.attempts > 0)
+		return true;
+	if (strcmp(job->current.names, job->slot.names) != 0)
+		return true;
+	if (strcmp(job->current.authority, job->slot.authority) != 0)
+		return true;
+	return renew_at(&job->current, job->domain) <= loop_wall_now(job->env->loop);
+}
+
+/* An issued certificate waits for its targets, unless something else is wanted now. */
+static bool needs_install(const struct job *job)
+{
+	if (job->issued.id == 0 || (job->flags & JOB_FORCED))
+		return false;
+	return strcmp(job->issued.names, job->slot.names) == 0 &&
+	       job->issued.not_after_usec > loop_wall_now(job->env->loop);
+}
+
+static void step_due(struct job *job)
+{
+	if (needs_install(job))
+		set_state(job, JOB_INSTALL);
+	else if (needs_order(job))
+		set_state(job, JOB_PREFLIGHT);
+	else
+		set_state(job, JOB_RENEWAL_INFO);
+	job_step(job);
+}
+
+/* --- is it time? RFC 9773 ------------------------------------------------------------------- */
+
+/* A point in the window that is the same each time it is chosen. */
+static usec_t choose_moment(const struct job *job, usec_t start, usec_t end)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 8 && job->current.fingerprint[i]; i++)
+		v = v << 4 | (uint64_t)(job->current.fingerprint[i] & 0xf);
+	return start + (end - start) / 0x10000 * (v & 0xffff);
+}
+
+/* A CA whose window is always in the past must not make a loop of orders. */
+static usec_t earliest_by_ari(const struct job *job)
+{
+	usec_t lifetime =
+		usec_sub(job->current.not_after_usec, job->current.not_before_usec);
+
+	return usec_add(job->current.issued_usec, MIN(lifetime / 8, ARI_AFTER_USEC));
+}
+
+static void save_due(struct job *job, usec_t due_usec)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	job->slot.due_usec = due_usec;
+	if (store_slot_save(job->env->store, &job->slot, &err) < 0)
+		job_fail(job, &err);
+	else
+		job_complete(job, true);
+}
+
+static void on_ari_done(const struct acme_ari_result *result, void *userdata)
+{
+	struct job *job = userdata;
+	usec_t now = loop_wall_now(job->env->loop);
+	usec_t at = renew_at(&job->current, job->domain);
+	usec_t ask_again = MAX(result->ask_again_usec, usec_add(now, USEC_PER_MIN));
+
+	if (result->is_known) {
+		usec_t moment = MAX(earliest_by_ari(job),
+			choose_moment(job, result->start_usec, result->end_usec));
+
+		log_debug(&job->log, "the CA suggests a window; ours is in %llu s",
+			(unsigned long long)(usec_sub(moment, now) / USEC_PER_SEC));
+		if (moment <= now) {
+			if (result->explanation_url)
+				log_notice(&job->log, "the CA asks to renew now: %s",
+					result->explanation_url);
+			job->ari = acme_ari_cancel(job->ari);
+			set_state(job, JOB_PREFLIGHT);
+			job_step(job);
+			return;
+		}
+		at = MIN(at, moment);
+	}
+	job->ari = acme_ari_cancel(job->ari);
+	save_due(job, MIN(at, ask_again));
+}
+
+static int ask_ari(struct job *job, struct err *err)
+{
+	_cleanup_(cert_chain_freep) struct cert_chain *chain = NULL;
+	_cleanup_(freep) char *id = NULL;
+	const char *pem = job->current.chain_pem;
+	int r = cert_chain_parse_pem(&chain, pem, strlen(pem), err);
+
+	if (r >= 0)
+		r = cert_chain_format_ari_id(chain, &id, err);
+	if (r >= 0)
+		r = acme_ari_start(&job->ari, authority_get_client(job->authority), id,
+			on_ari_done, job, err);
+	return r;
+}
+
+static void on_ensured_for_ari(const struct err *ensure_err, void *userdata)
+{
+	struct job *job = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	job->ensure = authority_ensure_cancel(job->ensure);
+	/* If only this question cannot be asked, the lifetime decides. */
+	if (ensure_err || ask_ari(job, &err) < 0)
+		save_due(job, renew_at(&job->current, job->domain));
+}
+
+static void step_renewal_info(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (conf_is_set(job->domain, "renew_before") ||
+		authority_ensure_start(&job->ensure, job->authority, 0,
+			on_ensured_for_ari, job, &err) < 0)
+		save_due(job, renew_at(&job->current, job->domain));
+}
+
+/* --- preflight -------------------------------------------------------------------------------- */
+
+static void step_preflight(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	int r = preflight_check(job->env->store, authority_get_name(job->authority),
+		loop_wall_now(job->env->loop), &err);
+
+	if (r >= 0)
+		r = charge(job, &err);
+	if (r < 0) {
+		job_fail(job, &err);
+		return;
+	}
+	set_state(job, JOB_ACCOUNT);
+	job_step(job);
+}
+
+/* --- account ------------------------------------------------------------------------------------ */
+
+static void on_ensured(const struct err *err, void *userdata)
+{
+	struct job *job = userdata;
+
+	job->ensure = authority_ensure_cancel(job->ensure);
+	if (err) {
+		job_fail(job, err);
+		return;
+	}
+	set_state(job, JOB_PLACE);
+	job_step(job);
+}
+
+static void step_account(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (authority_ensure_start(
+		    &job->ensure, job->authority, 0, on_ensured, job, &err) < 0)
+		job_fail(job, &err);
+}
+
+/* --- a place among max_orders --------------------------------------------------------------------- */
+
+static void on_granted(void *userdata)
+{
+	struct job *job = userdata;
+
+	set_state(job, JOB_ORDER);
+	job_step(job);
+}
+
+static void step_place(struct job *job)
+{
+	job->ticket = authority_enter(job->authority, on_granted, job);
+}
+
+/* --- the order: its facts are stored before each act ------------------------------------------------- */
+
+static void finish_order(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (intent_finish(job->intent, &err) < 0) {
+		_cleanup_(freep) char *text = err_format(&err);
+		log_error(&job->log, "end of the order not stored: %s", text);
+	}
+}
+
+static bool is_account_gone(const struct acme_order_result *result)
+{
+	return result->problem &&
+	       acme_problem_reaction(result->problem) == ACME_REACTION_ACCOUNT;
+}
+
+/* What an order that was not issued means for the account and for what comes next. */
+static void on_order_refused(struct job *job, const struct acme_order_result *result)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	bool was_resumed = intent_is_resumed(job->intent);
+	bool is_over = result->outcome == ACME_ORDER_REFUSED;
+
+	err_copy(&err, result->err);
+	err.retry_at_usec = MAX(err.retry_at_usec, result->retry_at_usec);
+	if (is_account_gone(result)) {
+		_cleanup_(freep) char *text = acme_problem_format(result->problem);
+		authority_stop_account(job->authority, text);
+	}
+	job->acme_order = acme_order_cancel(job->acme_order);
+	if (is_over || (was_resumed && err.kind != ERR_NETWORK))
+		finish_order(job);
+	if (is_over && was_resumed) {
+		/* What an earlier job left has ended meanwhile: that is no failure. */
+		log_info(&job->log,
+			"the order that was left open is over, ordering anew");
+		job->intent = intent_free(job->intent);
+		job_step(job);
+		return;
+	}
+	job_fail(job, &err);
+}
+
+static void on_order_done(const struct acme_order_result *result, void *userdata)
+{
+	struct job *job = userdata;
+
+	if (result->outcome != ACME_ORDER_ISSUED) {
+		on_order_refused(job, result);
+		return;
+	}
+	job->chain_pem = xstrndup(result->chain_pem, result->chain_len);
+	job->chain_len = result->chain_len;
+	job->acme_order = acme_order_cancel(job->acme_order);
+	job->ticket = authority_leave(job->ticket);
+	set_state(job, JOB_ISSUED);
+	job_step(job);
+}
+
+static int start_order(struct job *job, struct err *err)
+{
+	_cleanup_(strv_freep) char **names = strv_split(job->slot.names);
+	_cleanup_(freep) uint8_t *csr = NULL;
+	size_t csr_len = 0;
+	const struct conf_block *authority = authority_get_block(job->authority);
+	int r = intent_format_csr(job->intent, &csr, &csr_len, err);
+
+	if (r < 0)
+		return r;
+	struct acme_order_params params = {
+		.names = names,
+		.csr = csr,
+		.csr_len = csr_len,
+		.profile = job->slot.profile,
+		.preferred_chain = conf_get_string(job->domain, "preferred_chain"),
+		.resume_url = intent_get_order(job->intent)->url,
+		.solver = solver_get(job->solver),
+		.progress = intent_get_progress(job->intent),
+		.log = &job->log,
+		.deadline_usec = conf_get_duration(authority, "order_timeout"),
+	};
+	return acme_order_start(&job->acme_order, authority_get_client(job->authority),
+		&params, on_order_done, job, err);
+}
+
+static void step_order(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	int r = intent_open(&job->intent, job->env->store, job->env->loop, &job->slot,
+		authority_get_account(job->authority)->id, &err);
+
+	if (r >= 0)
+		r = start_order(job, &err);
+	if (r < 0)
+		job_fail(job, &err);
+}
+
+/* --- issued: nothing is served that has not passed here (promise 1) ------------------------------------ */
+
+static int take_chain(struct job *job, struct err *err)
+{
+	struct issued_params params = {
+		.store = job->env->store,
+		.slot = &job->slot,
+		.current = &job->current,
+		.intent = job->intent,
+		.chain_pem = job->chain_pem,
+		.chain_len = job->chain_len,
+		.wall_now_usec = loop_wall_now(job->env->loop),
+		.is_wanted = job->flags & JOB_FORCED,
+	};
+
+	store_certificate_done(&job->issued);
+	job->issued = (struct store_certificate){ 0 };
+	xstrset(&job->slot.challenges, solver_get_note(job->solver));
+	int r = issued_take(&job->issued, &params, err);
+	if (r < 0) {
+		finish_order(job); /* the same would come again */
+		return err_wrap(err, r, "what the CA has issued is not taken");
+	}
+	return 0;
+}
+
+static void step_issued(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	char date[USEC_RFC3339_MAX];
+
+	if (take_chain(job, &err) < 0) {
+		job_fail(job, &err);
+		return;
+	}
+	events_add(job->env->events, LOG_LEVEL_NOTICE, "issued", job->subject,
+		"%s certificate for %s by %s, valid until %s, validated by %s",
+		job->slot.key_type, job->slot.names, job->issued.issuer,
+		usec_format_rfc3339(job->issued.not_after_usec, date, sizeof(date)),
+		*solver_get_note(job->solver) ? solver_get_note(job->solver)
+					      : "what the CA knew already");
+	set_state(job, JOB_INSTALL);
+	job_step(job);
+}
+
+/* --- install ---------------------------------------------------------------------------------------- */
+
+static void on_installed(const struct err *install_err, void *userdata)
+{
+	struct job *job = userdata;
+
+	job->install = install_cancel(job->install);
+	if (install_err) {
+		job_fail(job, install_err);
+		return;
+	}
+	events_add(job->env->events, LOG_LEVEL_INFO, "installed", job->subject,
+		"%s certificate is installed at every target", job->slot.key_type);
+	set_state(job, JOB_PROVE);
+	job_step(job);
+}
+
+static void step_install(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct install_params params = {
+		.loop = job->env->loop,
+		.store = job->env->store,
+		.fleet = job->env->fleet,
+		.served = job->env->served,
+		.listeners = job->env->listeners,
+		.instances = job->env->instances,
+		.domain = job->domain,
+		.certificate = &job->issued,
+		.key_type = job->slot.key_type,
+	};
+	int r = charge(job, &err);
+
+	if (r >= 0)
+		r = install_start(&job->install, &params, on_installed, job, &err);
+	if (r < 0)
+		job_fail(job, &err);
+}
+
+/* --- prove ------------------------------------------------------------------------------------------ */
+
+static void on_proven(const struct err *prove_err, void *userdata)
+{
+	struct job *job = userdata;
+
+	job->prove = prove_cancel(job->prove);
+	if (prove_err) {
+		job_fail(job, prove_err);
+		return;
+	}
+	set_state(job, JOB_SERVED);
+	job_step(job);
+}
+
+static void step_prove(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	enum key_type type = key_type_parse(job->slot.key_type);
+	struct prove_params params = {
+		.loop = job->env->loop,
+		.store = job->env->store,
+		.certificate = &job->issued,
+		.is_rsa = type >= 0 && key_type_is_rsa(type),
+	};
+
+	if (prove_start(&job->prove, &params, on_proven, job, &err) < 0)
+		job_fail(job, &err);
+}
+
+/* --- served ----------------------------------------------------------------------------------------- */
+
+/* With ARI the CA is asked at once when to renew; else the lifetime says it. */
+static usec_t due_after_served(struct job *job)
+{
+	struct acme_client *client = authority_get_client(job->authority);
+	const struct acme_directory *directory =
+		client ? acme_client_get_directory(client) : NULL;
+
+	if (directory && directory->renewal_info &&
+		!conf_is_set(job->domain, "renew_before"))
+		return loop_wall_now(job->env->loop);
+	return renew_at(&job->issued, job->domain);
+}
+
+static void step_served(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	char date[USEC_RFC3339_MAX];
+
+	if (issued_save_served(job->env->store, &job->slot, job->issued.id,
+		    due_after_served(job), &err) < 0) {
+		job_fail(job, &err);
+		return;
+	}
+	events_add(job->env->events, LOG_LEVEL_NOTICE, "served", job->subject,
+		"%s certificate %s is served, valid until %s", job->slot.key_type,
+		job->issued.serial,
+		usec_format_rfc3339(job->issued.not_after_usec, date, sizeof(date)));
+	job_complete(job, true);
+}
+
+/* --- the driver ----------------------------------------------------------------------------------------- */
+
+/* clang-format off */
+static void (*const steps[])(struct job *job) = {
+	[JOB_DUE]          = step_due,
+	[JOB_RENEWAL_INFO] = step_renewal_info,
+	[JOB_PREFLIGHT]    = step_preflight,
+	[JOB_ACCOUNT]      = step_account,
+	[JOB_PLACE]        = step_place,
+	[JOB_ORDER]        = step_order,
+	[JOB_ISSUED]       = step_issued,
+	[JOB_INSTALL]      = step_install,
+	[JOB_PROVE]        = step_prove,
+	[JOB_SERVED]       = step_served,
+};
+
+/* clang-format on */
+
+static void job_step(struct job *job)
+{
+	steps[job->state](job);
+}
+
+static void on_begin(void *userdata)
+{
+	struct job *job = userdata;
+
+	job->defer = loop_defer_free(job->defer);
+	job_step(job);
+}
+
+/* The facts as the store has them. */
+static int load_facts(struct job *job, int64_t slot_id, struct err *err)
+{
+	struct store *store = job->env->store;
+	int r = store_slot_load(store, slot_id, &job->slot, err);
+
+	if (r != 0)
+		return r;
+	if (job->slot.certificate_id > 0)
+		r = store_certificate_load(
+			store, job->slot.certificate_id, &job->current, err);
+	if (r >= 0 && job->slot.pending_id > 0)
+		r = store_certificate_load(
+			store, job->slot.pending_id, &job->issued, err);
+	return r < 0 ? r : 0;
+}
+
+static int find_domain(struct job *job, struct err *err)
+{
+	job->domain = conf_find_block(job->conf, "domain", job->slot.domain);
+	if (!job->domain || job->slot.removed)
+		return STORE_E_NOT_FOUND;
+	job->authority = job->env->get_authority(
+		policy_get_authority(job->conf, job->domain), job->env->userdata, err);
+	return job->authority ? 0 : err->code;
+}
+
+int job_start(struct job **ret, const struct job_params *params, job_done_fn *done,
+	void *userdata, struct err *err)
+{
+	const struct job_env *env = params->env;
+	_cleanup_(job_cancelp) struct job *job = xnew(struct job);
+	_cleanup_(err_done) struct err own = ERR_INIT;
+	int r;
+
+	job->env = env;
+	job->conf = conf_ref(env->conf);
+	job->flags = params->flags;
+	job->done = done;
+	job->userdata = userdata;
+	r = load_facts(job, params->slot_id, &own);
+	if (r == 0)
+		r = find_domain(job, &own);
+	if (r < 0)
+		err_move(err, &own);
+	if (r != 0)
+		return r;
+	job->subject = xstrdup(job->slot.domain);
+	job->log = (struct log_ctx){ env->log, "CERT", job->subject };
+	struct solver_params solver = {
+		.loop = env->loop,
+		.domain = job->domain,
+		.instances = env->instances,
+		.log = &job->log,
+	};
+	job->solver = solver_new(&solver);
+	job->defer = loop_defer_new(env->loop, on_begin, job);
+	*ret = TAKE_PTR(job);
+	return 0;
+}
+
+struct job *job_cancel(struct job *job)
+{
+	if (!job)
+		return NULL;
+	prove_cancel(job->prove);
+	install_cancel(job->install);
+	acme_order_cancel(job->acme_order);
+	authority_leave(job->ticket);
+	authority_ensure_cancel(job->ensure);
+	acme_ari_cancel(job->ari);
+	loop_defer_free(job->defer);
+	solver_free(job->solver);
+	intent_free(job->intent);
+	store_certificate_done(&job->issued);
+	store_certificate_done(&job->current);
+	store_slot_done(&job->slot);
+	secret_free(job->chain_pem);
+	conf_unref(job->conf);
+	free(job->subject);
+	free(job);
+	return NULL;
+}
+
+int64_t job_get_slot_id(const struct job *job)
+{
+	return job->slot.id;
+}
+
+const struct conf_block *job_get_domain(const struct job *job)
+{
+	return job->domain;
+}
+
+const char *job_get_state_text(const struct job *job)
+{
+	return STRTAB_NAME(state_names, job->state);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A job: one slot's way from due to served. Whoever reads job.c from top to bottom reads
+ * the life of a certificate.
+ */
+#pragma once
+
+#include "core/authority.h"
+#include "core/events.h"
+#include "core/fleet.h"
+#include "core/instances.h"
+#include "core/served.h"
+
+/* What jobs work with; one for the whole manager, everything borrowed. */
+struct job_env {
+	struct loop *loop;
+	struct store *store;
+	struct conf *conf; /* in force; a job references it */
+	struct events *events;
+	struct instances *instances;
+	struct served *served;
+	struct fleet *fleet;               /* NULL: no front (tests) */
+	const struct listeners *listeners; /* NULL with fleet NULL */
+	/* The authority of a block; NULL with err when it cannot be opened. */
+	struct authority *(*get_authority)(
+		const struct conf_block *block, void *userdata, struct err *err);
+	void *userdata;
+	const struct log_ctx *log;
+};
+
+enum {
+	JOB_FORCED = 1 << 0, /* the operator's word: order even if not due */
+};
+
+struct job;
+
+/* ok: the slot is served (or nothing was to be done). The slot's row has been written,
+ * with the time of its next job. */
+typedef void job_done_fn(bool ok, void *userdata);
+
+struct job_params {
+	const struct job_env *env; /* borrowed */
+	int64_t slot_id;
+	unsigned flags;
+};
+
+/* 0, STORE_E_NOT_FOUND (no such slot, or its domain is gone), < 0. */
+int job_start(struct job **ret, const struct job_params *params, job_done_fn *done,
+	void *userdata, struct err *err);
+/* Drops operations, never facts: what is stored is taken up by the next job. */
+struct job *job_cancel(struct job *job);
+DEFINE_CLEANUP(struct job *, job_cancel)
+
+int64_t job_get_slot_id(const struct job *job);
+const struct conf_block *job_get_domain(const struct job *job);
+/* "waiting for a place at the CA", … for status. */
+const char *job_get_state_text(const struct job *job);

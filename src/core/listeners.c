@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * See listeners.h. A socket belongs to an address: over a reload it is kept when the
+ * address is still wanted, whatever else the listener's block says now.
+ */
+#include "core/listeners.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/policy.h"
+#include "util/list.h"
+#include "util/mem.h"
+
+#define BACKLOG 4096
+
+struct socket {
+	struct list entry;
+	char *text; /* owned; the address as configured */
+	int fd;     /* owned */
+};
+
+/* One listener at one address: what the workers are told. */
+struct door {
+	struct list entry;
+	struct link_listener message; /* owned strings; fd -1 */
+	struct address address;
+	const struct socket *socket; /* borrowed */
+};
+
+/* A descriptor of systemd's that no listener has taken yet. */
+struct adopted {
+	struct list entry;
+	char *name; /* owned */
+	int fd;     /* owned */
+};
+
+struct listeners {
+	struct log_ctx log;
+	struct list sockets;                  /* socket.entry */
+	struct list doors;                    /* door.entry; in force */
+	struct list next_sockets, next_doors; /* prepared */
+	struct list adopted;                  /* adopted.entry */
+};
+
+/* --- the object ---------------------------------------------------------------------- */
+
+static void socket_free(struct socket *s)
+{
+	list_remove(&s->entry);
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->text);
+	free(s);
+}
+
+static void door_free(struct door *d)
+{
+	list_remove(&d->entry);
+	link_listener_done(&d->message);
+	free(d);
+}
+
+static void free_doors(struct list *doors)
+{
+	struct door *d, *next;
+
+	list_foreach_safe(d, next, doors, entry)
+		door_free(d);
+}
+
+static void free_sockets(struct list *sockets)
+{
+	struct socket *s, *next;
+
+	list_foreach_safe(s, next, sockets, entry)
+		socket_free(s);
+}
+
+struct listeners *listeners_new(const struct log_ctx *log)
+{
+	struct listeners *l = xnew(struct listeners);
+
+	l->log = (struct log_ctx){ log, NULL, NULL };
+	list_init(&l->sockets);
+	list_init(&l->doors);
+	list_init(&l->next_sockets);
+	list_init(&l->next_doors);
+	list_init(&l->adopted);
+	return l;
+}
+
+static void adopted_free(struct adopted *a)
+{
+	list_remove(&a->entry);
+	if (a->fd >= 0)
+		close(a->fd);
+	free(a->name);
+	free(a);
+}
+
+struct listeners *listeners_free(struct listeners *l)
+{
+	struct adopted *a, *next;
+
+	if (!l)
+		return NULL;
+	listeners_abandon(l);
+	free_doors(&l->doors);
+	free_sockets(&l->sockets);
+	list_foreach_safe(a, next, &l->adopted, entry)
+		adopted_free(a);
+	free(l);
+	return NULL;
+}
+
+void listeners_adopt(struct listeners *l, const char *name, int fd)
+{
+	struct adopted *a = xnew(struct adopted);
+
+	a->name = xstrdup(name);
+	a->fd = fd;
+	list_append(&l->adopted, &a->entry);
+}
+
+/* --- sockets ------------------------------------------------------------------------- */
+
+static struct socket *find_socket(struct list *sockets, const char *text)
+{
+	struct socket *s;
+
+	list_foreach(s, sockets, entry)
+		if (strcmp(s->text, text) == 0)
+			return s;
+	return NULL;
+}
+
+static bool is_bound_to(int fd, const struct address *wanted)
+{
+	struct address have = { .len = sizeof(have.sa) };
+	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX];
+
+	if (getsockname(fd, (struct sockaddr *)&have.sa, &have.len) < 0)
+		return false;
+	address_format(&have, a, sizeof(a));
+	address_format(wanted, b, sizeof(b));
+	return strcmp(a, b) == 0;
+}
+
+/* What systemd has bound for this listener; -1: nothing. */
+static int take_adopted(
+	struct listeners *l, const char *name, const struct address *address)
+{
+	struct adopted *a;
+
+	list_foreach(a, &l->adopted, entry)
+		if (strcmp(a->name, name) == 0 && is_bound_to(a->fd, address)) {
+			int fd = TAKE_FD(a->fd);
+			adopted_free(a);
+			return fd;
+		}
+	return -1;
+}
+
+static int add_socket(struct listeners *l, const struct conf_block *block,
+	const char *text, const struct address *address, struct socket **ret,
+	struct err *err)
+{
+	struct socket *s = xnew(struct socket);
+	int r = 0;
+
+	list_init(&s->entry);
+	s->text = xstrdup(text);
+	s->fd = take_adopted(l, conf_block_get_name(block), address);
+	if (s->fd < 0)
+		r = address_listen(address, BACKLOG, &s->fd, err);
+	if (r < 0) {
+		socket_free(s);
+		return r;
+	}
+	list_append(&l->next_sockets, &s->entry);
+	*ret = s;
+	return 0;
+}
+
+/* --- from the configuration to doors --------------------------------------------------- */
+
+static char **copy_list(char *const *list)
+{
+	char **copy = NULL;
+
+	for (size_t i = 0; list[i]; i++)
+		strv_append(&copy, list[i]);
+	return copy;
+}
+
+/* The name that clients without SNI get when nothing is said. */
+static const char *first_name(const struct conf *conf)
+{
+	const struct conf_block *domain = conf_get_block(conf, "domain", 0);
+	char *const *names = domain ? conf_get_list(domain, "names") : NULL;
+
+	return names ? names[0] : NULL;
+}
+
+static struct link_listener make_message(
+	const struct conf *conf, const struct conf_block *block, size_t index)
+{
+	const char *name = conf_block_get_name(block);
+	const char *default_name = conf_get_string(block, "default_name");
+	enum link_protocol protocol =
+		(enum link_protocol)conf_get_int(block, "protocol");
+	bool is_http = protocol == LINK_PROTOCOL_HTTP;
+
+	return (struct link_listener){
+		.name = index == 0 ? xstrdup(name)
+				   : xasprintf("%s#%zu", name, index + 1),
+		.fd = -1,
+		.protocol = protocol,
+		.tls = is_http ? 1 : (unsigned)conf_get_int(block, "tls"),
+		.backend = xstrdup(conf_get_string(block, "backend")),
+		.proxy_protocol = (unsigned)conf_get_int(block, "proxy_protocol"),
+		.unknown_sni = (unsigned)conf_get_int(block, "unknown_sni"),
+		.default_name = xstrdup(default_name ? default_name : first_name(conf)),
+		.acme = policy_has_acme(block),
+		.alpn = copy_list(conf_get_list(block, "alpn")),
+		.redirect_port = conf_get_int(block, "redirect_port") == 443
+					 ? NULL
+					 : xasprintf(":%d", (int)conf_get_int(block,
+								    "redirect_port")),
+		.handshake_timeout_usec = conf_get_duration(block, "handshake_timeout"),
+		.idle_timeout_usec = conf_get_duration(block, "idle_timeout"),
+		.connect_timeout_usec = conf_get_duration(block, "connect_timeout"),
+	};
+}
+
+static int prepare_door(struct listeners *l, const struct conf *conf,
+	const struct conf_block *block, size_t index, struct err *err)
+{
+	const char *text = conf_get_list(block, "address")[index];
+	struct address address;
+	int r = address_parse(text, &address, err);
+	struct socket *s = find_socket(&l->sockets, text);
+
+	if (r >= 0 && !s)
+		r = add_socket(l, block, text, &address, &s, err);
+	if (r < 0)
+		return err_wrap(err, r, "%s line %u: listener %s: %s",
+			conf_block_get_file(block), conf_block_get_line(block),
+			conf_block_get_name(block), text);
+	struct door *d = xnew(struct door);
+	d->message = make_message(conf, block, index);
+	d->address = address;
+	d->socket = s;
+	list_append(&l->next_doors, &d->entry);
+	return 0;
+}
+
+int listeners_prepare(struct listeners *l, const struct conf *conf, struct err *err)
+{
+	const struct conf_block *block;
+	int r = 0;
+
+	listeners_abandon(l);
+	for (size_t i = 0; r >= 0 && (block = conf_get_block(conf, "listener", i)); i++)
+		for (size_t k = 0; r >= 0 && conf_get_list(block, "address")[k]; k++)
+			r = prepare_door(l, conf, block, k, err);
+	if (r < 0)
+		listeners_abandon(l);
+	return r;
+}
+
+void listeners_abandon(struct listeners *l)
+{
+	free_doors(&l->next_doors);
+	free_sockets(&l->next_sockets);
+}
+
+static bool is_used(const struct listeners *l, const struct socket *s)
+{
+	const struct door *d;
+
+	list_foreach(d, &l->doors, entry)
+		if (d->socket == s)
+			return true;
+	return false;
+}
+
+static void move_list(struct list *from, struct list *to)
+{
+	while (!list_is_empty(from)) {
+		struct list *entry = from->next;
+
+		list_remove(entry);
+		list_append(to, entry);
+	}
+}
+
+void listeners_commit(struct listeners *l)
+{
+	struct socket *s, *next;
+
+	free_doors(&l->doors);
+	move_list(&l->next_doors, &l->doors);
+	move_list(&l->next_sockets, &l->sockets);
+	list_foreach_safe(s, next, &l->sockets, entry)
+		if (!is_used(l, s))
+			socket_free(s);
+}
+
+/* --- who asks --------------------------------------------------------------------------- */
+
+int listeners_each(const struct listeners *l, listeners_fn *fn, void *userdata)
+{
+	const struct door *d;
+
+	list_foreach(d, &l->doors, entry) {
+		int r = fn(&d->message, d->socket->fd, &d->address, userdata);
+
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static char *format_loopback(const struct address *address)
+{
+	struct address loopback;
+	char text[ADDRESS_TEXT_MAX];
+
+	address_to_loopback(address, &loopback);
+	return xstrdup(address_format(&loopback, text, sizeof(text)));
+}
+
+char **listeners_format_tls_addresses(const struct listeners *l)
+{
+	char **list = xnew_array(char *, 1);
+	const struct door *d;
+
+	list_foreach(d, &l->doors, entry) {
+		if (d->message.tls != 0)
+			continue;
+		_cleanup_(freep) char *text = format_loopback(&d->address);
+		strv_append(&list, text);
+	}
+	return list;
+}
+
+char *listeners_format_http_address(const struct listeners *l)
+{
+	const struct door *d;
+
+	list_foreach(d, &l->doors, entry)
+		if (d->message.protocol == LINK_PROTOCOL_HTTP)
+			return format_loopback(&d->address);
+	return NULL;
+}
+
+char *listeners_format_acme_address(const struct listeners *l)
+{
+	const struct door *d;
+
+	list_foreach(d, &l->doors, entry)
+		if (d->message.acme && d->message.tls == 0)
+			return format_loopback(&d->address);
+	return NULL;
+}

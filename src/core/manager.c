@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * See manager.h. Start, reload and stop are each told in one function from top to
+ * bottom; what is freed is freed in the reverse order of its start.
+ */
+#include "core/manager.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/commands.h"
+#include "core/service.h"
+#include "core/slots.h"
+#include "core/status.h"
+#include "util/mem.h"
+
+#define STATUS_USEC (30 * USEC_PER_SEC)
+#define DATABASE    "postseal.db"
+#define CONTROL     "control"
+#define WORKER      "postseal-front"
+
+/* --- small things ------------------------------------------------------------------------ */
+
+static const struct conf_block *root(const struct manager *m)
+{
+	return conf_get_root(m->loaded.conf);
+}
+
+static void log_report(struct manager *m, const struct conf_report *report)
+{
+	for (size_t i = 0; i < report->n; i++) {
+		_cleanup_(freep) char *text =
+			conf_report_format_entry(&report->entry[i]);
+
+		if (report->entry[i].is_error)
+			log_error(&m->log, "%s", text);
+		else
+			log_warning(&m->log, "%s", text);
+	}
+}
+
+static int make_directory(const char *path, mode_t mode, struct err *err)
+{
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "cannot make the folder %s: %s", path,
+			strerror(errno));
+	return 0;
+}
+
+static void update_status(struct manager *m)
+{
+	_cleanup_(freep) char *line = status_format_line(m);
+
+	service_status(line);
+}
+
+static void on_status_timer(struct loop_timer *timer, void *userdata)
+{
+	update_status(userdata);
+	loop_timer_set_after(timer, STATUS_USEC);
+}
+
+static struct authority *get_authority(
+	const struct conf_block *block, void *userdata, struct err *err)
+{
+	struct manager *m = userdata;
+
+	return authorities_get(m->authorities, m->loaded.conf, block, err);
+}
+
+/* --- building, in the order of dependence --------------------------------------------------- */
+
+static int load(struct manager *m, struct err *err)
+{
+	_cleanup_(conf_report_done) struct conf_report report;
+	int r;
+
+	conf_report_init(&report);
+	m->load.loop = m->loop;
+	m->load.http = m->http;
+	m->load.backing = publication_get(m->publication);
+	m->load.log = &m->log;
+	r = load_configuration(&m->loaded, &m->load, &report);
+	log_report(m, &report);
+	if (r >= 0)
+		return 0;
+	return err_set_kind(err, ERR_CONFIG, -EINVAL,
+		"the configuration has %zu errors", report.n_errors);
+}
+
+static int open_http(struct manager *m, struct err *err)
+{
+	const struct http_client_params params = {
+		.user_agent = "postseal/" PACKAGE_VERSION,
+		.max_connections = 4,
+	};
+
+	return http_client_new(&m->http, m->loop, &params, err);
+}
+
+static int open_store(struct manager *m, struct err *err)
+{
+	const char *directory = conf_get_string(root(m), "state_directory");
+	_cleanup_(freep) char *path = xasprintf("%s/%s", directory, DATABASE);
+	int r = make_directory(directory, 0700, err);
+
+	if (r < 0)
+		return r;
+	return store_open(&m->store, path, 0, err);
+}
+
+static int open_listeners(struct manager *m, struct err *err)
+{
+	int r = service_adopt_sockets(m->listeners, err);
+
+	if (r >= 0)
+		r = listeners_prepare(m->listeners, m->loaded.conf, err);
+	if (r >= 0)
+		listeners_commit(m->listeners);
+	return r;
+}
+
+static int open_fleet(struct manager *m, struct err *err)
+{
+	_cleanup_(freep) char *program = xasprintf(
+		"%s/%s", conf_get_string(root(m), "program_directory"), WORKER);
+	unsigned n = (unsigned)conf_get_int(root(m), "workers");
+	long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
+	struct fleet_params params = {
+		.loop = m->loop,
+		.program = program,
+		.n_workers = n > 0 ? n : (unsigned)MAX(n_cores, 1),
+		.listeners = m->listeners,
+		.lookup = served_lookup,
+		.names = served_each_name,
+		.userdata = m->served,
+		.max_contexts = (uint64_t)conf_get_int(root(m), "context_cache"),
+		.max_connections = (uint64_t)conf_get_int(root(m), "max_connections"),
+		.log = &m->log,
+	};
+
+	return fleet_new(&m->fleet, &params, err);
+}
+
+/* The store follows the configuration, and the index follows both. */
+static int follow_store(struct manager *m, struct slots_change *change, struct err *err)
+{
+	int r = slots_follow(
+		m->store, m->loaded.conf, loop_wall_now(m->loop), change, err);
+
+	if (r >= 0)
+		served_follow(m->served, m->loaded.conf);
+	return r;
+}
+
+static int open_state(struct manager *m, struct err *err)
+{
+	struct slots_change change;
+	int r = open_store(m, err);
+
+	if (r < 0)
+		return r;
+	m->served = served_new(m->store);
+	r = served_load(m->served, err);
+	if (r >= 0)
+		r = follow_store(m, &change, err);
+	if (r >= 0)
+		r = slots_recover(m->store, loop_wall_now(m->loop), err);
+	if (r > 0)
+		log_notice(
+			&m->log, "%d orders that were under way are taken up again", r);
+	return r < 0 ? r : 0;
+}
+
+static void open_work(struct manager *m)
+{
+	struct events_params events = {
+		.instances = m->instances,
+		.store = m->store,
+		.loop = m->loop,
+		.log = &m->log,
+		.keep = (unsigned)conf_get_int(root(m), "events_keep"),
+	};
+
+	m->events = events_new(&events);
+	struct authorities_params authorities = {
+		.loop = m->loop,
+		.store = m->store,
+		.events = m->events,
+		.log = &m->log,
+	};
+	m->authorities = authorities_new(&authorities);
+	m->env = (struct job_env){
+		.loop = m->loop,
+		.store = m->store,
+		.conf = m->loaded.conf,
+		.events = m->events,
+		.instances = m->instances,
+		.served = m->served,
+		.fleet = m->fleet,
+		.listeners = m->listeners,
+		.get_authority = get_authority,
+		.userdata = m,
+		.log = &m->log,
+	};
+	m->schedule = schedule_new(&m->env);
+}
+
+static int open_control(struct manager *m, struct err *err)
+{
+	const char *directory = conf_get_string(root(m), "run_directory");
+	_cleanup_(freep) char *path = xasprintf("%s/%s", directory, CONTROL);
+	struct control_params params = {
+		.loop = m->loop,
+		.socket_path = path,
+		.table = commands_table,
+		.userdata = m,
+		.log = &m->log,
+	};
+	int r = make_directory(directory, 0755, err);
+
+	if (r < 0)
+		return r;
+	return control_new(&m->control, &params, err);
+}
+
+/* --- signals ------------------------------------------------------------------------------------ */
+
+static void on_hangup(int signo, void *userdata)
+{
+	_cleanup_(conf_report_done) struct conf_report report;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct manager *m = userdata;
+
+	conf_report_init(&report);
+	manager_reload(m, &report, &err);
+	log_report(m, &report);
+}
+
+static void on_terminate(int signo, void *userdata)
+{
+	manager_stop(userdata);
+}
+
+static int open_signals(struct manager *m, struct err *err)
+{
+	int r = loop_signal_new(&m->signals[0], m->loop, SIGTERM, on_terminate, m, err);
+
+	if (r >= 0)
+		r = loop_signal_new(
+			&m->signals[1], m->loop, SIGINT, on_terminate, m, err);
+	if (r >= 0)
+		r = loop_signal_new(&m->signals[2], m->loop, SIGHUP, on_hangup, m, err);
+	return r;
+}
+
+/* --- the object ----------------------------------------------------------------------------------- */
+
+static void open_plumbing(struct manager *m)
+{
+	m->listeners = listeners_new(&m->log);
+	struct publication_params publication = {
+		.loop = m->loop,
+		.fleet = &m->fleet,
+		.listeners = m->listeners,
+		.store = &m->store,
+		.http = m->http,
+	};
+	m->publication = publication_new(&publication);
+	m->status_timer = loop_timer_new(m->loop, on_status_timer, m);
+}
+
+int manager_new(struct manager **ret, struct loop *loop,
+	const struct load_params *params, struct err *err)
+{
+	_cleanup_(manager_freep) struct manager *m = xnew(struct manager);
+	int r;
+
+	m->loop = loop;
+	m->load = *params;
+	m->log = (struct log_ctx){ NULL, NULL, NULL };
+	m->started_usec = loop_now(loop);
+	r = open_http(m, err);
+	if (r < 0)
+		return r;
+	open_plumbing(m);
+	r = load(m, err);
+	if (r < 0)
+		return r;
+	log_set_level(
+		(enum log_level)(LOG_LEVEL_ERROR + conf_get_int(root(m), "log_level")));
+	r = open_state(m, err);
+	if (r >= 0)
+		r = open_listeners(m, err);
+	if (r >= 0)
+		r = open_fleet(m, err);
+	if (r < 0)
+		return r;
+	m->instances = instances_new(m->loaded.host, &m->log);
+	open_work(m);
+	instances_follow(m->instances, m->loaded.conf);
+	*ret = TAKE_PTR(m);
+	return 0;
+}
+
+struct manager *manager_free(struct manager *m)
+{
+	if (!m)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(m->signals); i++)
+		loop_signal_free(m->signals[i]);
+	loop_timer_free(m->status_timer);
+	control_free(m->control);
+	schedule_free(m->schedule);
+	authorities_free(m->authorities);
+	events_free(m->events);
+	instances_free(m->instances);
+	m->fleet = fleet_free(m->fleet);
+	served_free(m->served);
+	loaded_done(&m->loaded);
+	publication_free(m->publication);
+	listeners_free(m->listeners);
+	store_close(m->store);
+	http_client_free(m->http);
+	free(m);
+	return NULL;
+}
+
+/* --- start ------------------------------------------------------------------------------------------ */
+
+static void on_fleet_ready(const struct err *err, void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (err) {
+		_cleanup_(freep) char *text = err_format(err);
+		log_error(&m->log, "%s", text);
+		loop_exit(m->loop, 1);
+		return;
+	}
+	_cleanup_(freep) char *line = status_format_line(m);
+	service_ready(line);
+	events_add(m->events, LOG_LEVEL_INFO, "started", NULL,
+		"postseal %s serves %zu names at %zu listeners", PACKAGE_VERSION,
+		served_count(m->served), conf_count_blocks(m->loaded.conf, "listener"));
+	loop_timer_set_after(m->status_timer, USEC_PER_SEC);
+	schedule_run(m->schedule);
+}
+
+int manager_start(struct manager *m, struct err *err)
+{
+	int r = open_signals(m, err);
+
+	if (r >= 0)
+		r = open_control(m, err);
+	if (r >= 0)
+		r = fleet_start(m->fleet, on_fleet_ready, m, err);
+	if (r >= 0)
+		r = loop_enable_watchdog(m->loop, err);
+	return r;
+}
+
+/* --- reload ------------------------------------------------------------------------------------------- */
+
+/* From here on nothing may fail but the store: what could has been done before. */
+static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
+{
+	_cleanup_(strv_freep) char **before = fleet_list_listeners(m->fleet);
+	_cleanup_(conf_unrefp) struct conf *old = m->loaded.conf;
+	struct slots_change change;
+	bool is_stale = authorities_is_stale(m->authorities, conf);
+
+	schedule_follow(m->schedule, conf, is_stale);
+	m->loaded.conf = conf;
+	m->env.conf = conf;
+	if (instances_follow(m->instances, conf))
+		schedule_follow(m->schedule, conf, true);
+	authorities_follow(m->authorities, conf);
+	listeners_commit(m->listeners);
+	log_set_level(
+		(enum log_level)(LOG_LEVEL_ERROR + conf_get_int(root(m), "log_level")));
+	int r = follow_store(m, &change, err);
+	fleet_update_names(m->fleet);
+	fleet_update_listeners(m->fleet, before);
+	if (r >= 0)
+		events_add(m->events, LOG_LEVEL_INFO, "reload", NULL,
+			"configuration in force: %u slots added, %u changed, %u removed",
+			change.added, change.changed, change.removed);
+	schedule_run(m->schedule);
+	return r;
+}
+
+static int reload(struct manager *m, struct conf_report *report, struct err *err)
+{
+	_cleanup_(conf_unrefp) struct conf *conf = NULL;
+	int r = load_again(&conf, &m->loaded, &m->load, report);
+
+	if (r >= 0)
+		r = listeners_prepare(m->listeners, conf, err);
+	if (r >= 0)
+		r = put_in_force(m, TAKE_PTR(conf), err);
+	return r;
+}
+
+int manager_reload(struct manager *m, struct conf_report *report, struct err *err)
+{
+	_cleanup_(freep) char *line = NULL;
+
+	service_reloading(loop_now(m->loop));
+	int r = reload(m, report, err);
+	if (r < 0) {
+		_cleanup_(freep) char *text =
+			err && err_is_set(err)
+				? err_format(err)
+				: xasprintf("%zu errors", report->n_errors);
+		events_add(m->events, LOG_LEVEL_ERROR, "reload", NULL,
+			"refused, the configuration in force stays: %s", text);
+	}
+	line = status_format_line(m);
+	service_ready(line);
+	return r;
+}
+
+/* --- stop ------------------------------------------------------------------------------------------------ */
+
+static void on_drained(void *userdata)
+{
+	struct manager *m = userdata;
+
+	events_add(m->events, LOG_LEVEL_INFO, "stopped", NULL, "postseal %s has ended",
+		PACKAGE_VERSION);
+	loop_exit(m->loop, 0);
+}
+
+void manager_stop(struct manager *m)
+{
+	if (m->is_stopping) {
+		loop_exit(m->loop, 0);
+		return;
+	}
+	m->is_stopping = true;
+	service_stopping("waiting for live sessions to end");
+	schedule_stop(m->schedule);
+	fleet_drain(
+		m->fleet, conf_get_duration(root(m), "drain_timeout"), on_drained, m);
+}

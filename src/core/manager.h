@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The manager: wires all rooms together, starts, reloads, stops. Everything that has a
+ * life is owned here; commands and jobs borrow.
+ */
+#pragma once
+
+#include "core/authorities.h"
+#include "core/control.h"
+#include "core/load.h"
+#include "core/publication.h"
+#include "core/schedule.h"
+
+struct manager {
+	/* inputs */
+	struct load_params load;
+	struct log_ctx log;
+	struct loop *loop; /* borrowed */
+
+	/* owned, in the order of their start */
+	struct http_client *http; /* plugins' requests, our own looks */
+	struct publication *publication;
+	struct loaded loaded; /* schema, plugins, configuration in force */
+	struct store *store;
+	struct instances *instances;
+	struct events *events;
+	struct served *served;
+	struct listeners *listeners;
+	struct fleet *fleet;
+	struct authorities *authorities;
+	struct job_env env;
+	struct schedule *schedule;
+	struct control *control;
+	struct loop_signal *signals[3];
+	struct loop_timer *status_timer;
+
+	usec_t started_usec; /* monotonic */
+	bool is_stopping;
+};
+
+int manager_new(struct manager **ret, struct loop *loop, const struct load_params *load,
+	struct err *err);
+struct manager *manager_free(struct manager *manager);
+DEFINE_CLEANUP(struct manager *, manager_free)
+
+/* Starts workers, control socket and schedule; READY when the workers listen. A failure of
+ * the workers' first start ends the loop with code 1. */
+int manager_start(struct manager *manager, struct err *err);
+/* Reads the configuration and follows it. -EINVAL: the report tells; nothing changed. */
+int manager_reload(
+	struct manager *manager, struct conf_report *report, struct err *err);
+/* Drains and ends the loop with code 0. A second call ends it at once. */
+void manager_stop(struct manager *manager);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See service.h; sd_notify(3), sd_listen_fds(3). */
+#include "core/service.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "util/mem.h"
+
+void service_ready(const char *status)
+{
+	sd_notifyf(0, "READY=1\nSTATUS=%s\nMAINPID=%d", status, (int)getpid());
+}
+
+void service_reloading(usec_t monotonic_usec)
+{
+	sd_notifyf(0,
+		"RELOADING=1\nMONOTONIC_USEC=%" PRIu64
+		"\nSTATUS=reading the configuration",
+		monotonic_usec);
+}
+
+void service_stopping(const char *status)
+{
+	sd_notifyf(0, "STOPPING=1\nSTATUS=%s", status);
+}
+
+void service_status(const char *status)
+{
+	sd_notifyf(0, "STATUS=%s", status);
+}
+
+int service_adopt_sockets(struct listeners *listeners, struct err *err)
+{
+	_cleanup_(strv_freep) char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names);
+
+	if (n < 0)
+		return err_set(err, n, "sockets from systemd: %s", strerror(-n));
+	for (int i = 0; i < n; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+
+		if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
+			close(fd);
+			return err_set_kind(err, ERR_CONFIG, -ENOTSOCK,
+				"%s, handed over by systemd, is not a listening stream socket",
+				names[i]);
+		}
+		listeners_adopt(listeners, names[i], fd);
+	}
+	return 0;
+}

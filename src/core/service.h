@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What we tell systemd (sd_notify) and what it hands to us (sockets by name). Without
+ * systemd everything here is silent. */
+#pragma once
+
+#include "core/listeners.h"
+#include "util/usec.h"
+
+/* READY=1, and the first status. */
+void service_ready(const char *status);
+/* RELOADING=1 with MONOTONIC_USEC; service_ready ends it. */
+void service_reloading(usec_t monotonic_usec);
+void service_stopping(const char *status);
+void service_status(const char *status);
+/* Gives the descriptors of LISTEN_FDS to the listeners, by LISTEN_FDNAMES. Others than
+ * listening stream sockets are refused with a sentence. */
+int service_adopt_sockets(struct listeners *listeners, struct err *err);

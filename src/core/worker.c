@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See worker.h. */
+#include "core/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "core/child.h"
+#include "util/mem.h"
+
+struct worker {
+	/* inputs */
+	struct worker_params in;
+	char *label; /* owned; "worker 1" */
+	struct log_ctx log;
+
+	/* owned */
+	pid_t pid; /* 0 once it was reaped */
+	struct loop_child *child;
+	struct frame_stream *stream; /* NULL once the link is broken */
+
+	/* what it says of itself */
+	enum worker_state state;
+	usec_t started_usec;
+	struct link_stats stats;
+};
+
+static void on_link_closed(const struct err *err, void *userdata)
+{
+	struct worker *w = userdata;
+
+	w->stream = frame_stream_free(w->stream);
+	if (err && err_is_set(err)) {
+		_cleanup_(freep) char *text = err_format(err);
+		log_error(&w->log, "link: %s", text);
+	}
+	/* A worker without its link is of no use; its end comes by on_ended. */
+	if (w->state != WORKER_DRAINING && w->pid > 0)
+		kill(w->pid, SIGTERM);
+}
+
+static void on_frame(const struct frame_view *view, void *userdata)
+{
+	struct worker *w = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	switch (view->type) {
+	case LINK_READY:
+		if (w->state != WORKER_STARTING)
+			break;
+		w->state = WORKER_RUNNING;
+		w->in.events->on_ready(w, w->in.userdata);
+		break;
+	case LINK_STATS:
+		if (link_stats_unpack(view, &w->stats, &err) < 0)
+			log_warning(&w->log, "counters not understood");
+		break;
+	case LINK_DRAINED:
+		break;
+	default:
+		w->in.events->on_message(w, view, w->in.userdata);
+		break;
+	}
+}
+
+static void on_ended(pid_t pid, int status, void *userdata)
+{
+	struct worker *w = userdata;
+	_cleanup_(freep) char *how =
+		WIFSIGNALED(status) ? xasprintf("signal %d (%s)", WTERMSIG(status),
+					      strsignal(WTERMSIG(status)))
+				    : xasprintf("exit code %d", WEXITSTATUS(status));
+
+	w->pid = 0;
+	w->in.events->on_gone(w, how, w->in.userdata);
+}
+
+static int open_link(struct worker *w, int fd, struct err *err)
+{
+	struct frame_stream_params params = {
+		.on_frame = on_frame,
+		.on_closed = on_link_closed,
+		.userdata = w,
+	};
+
+	return frame_stream_new(&w->stream, w->in.loop, fd, &params, err);
+}
+
+int worker_start(
+	struct worker **ret, const struct worker_params *params, struct err *err)
+{
+	_cleanup_(worker_freep) struct worker *w = xnew(struct worker);
+	_cleanup_(closep) int fd = -1;
+
+	w->in = *params;
+	w->label = xasprintf("worker %u", params->index);
+	w->log = (struct log_ctx){ params->log, "WORKER", w->label };
+	w->started_usec = loop_now(params->loop);
+	int r = child_spawn(params->program, w->label, &w->pid, &fd, err);
+	if (r >= 0)
+		r = loop_child_new(&w->child, params->loop, w->pid, on_ended, w, err);
+	if (r >= 0)
+		r = open_link(w, fd, err);
+	if (r < 0)
+		return r;
+	fd = -1;
+	*ret = TAKE_PTR(w);
+	return 0;
+}
+
+/* The manager is at its end: there is nothing else to be served meanwhile. */
+static void end_process(pid_t pid)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+
+	kill(pid, SIGTERM);
+	for (unsigned i = 0; i < 100; i++) {
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+struct worker *worker_free(struct worker *w)
+{
+	if (!w)
+		return NULL;
+	loop_child_free(w->child);
+	frame_stream_free(w->stream);
+	if (w->pid > 0)
+		end_process(w->pid);
+	free(w->label);
+	free(w);
+	return NULL;
+}
+
+void worker_send(struct worker *w, struct frame *frame)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (!w->stream) {
+		frame_done(frame);
+		return;
+	}
+	if (frame_stream_send(w->stream, frame, &err) >= 0)
+		return;
+	_cleanup_(freep) char *text = err_format(&err);
+	log_error(&w->log, "link: %s", text);
+	frame_done(frame);
+	worker_kill(w);
+}
+
+void worker_kill(struct worker *w)
+{
+	if (w->pid > 0)
+		kill(w->pid, SIGKILL);
+}
+
+void worker_set_draining(struct worker *w)
+{
+	w->state = WORKER_DRAINING;
+}
+
+enum worker_state worker_get_state(const struct worker *w)
+{
+	return w->state;
+}
+
+unsigned worker_get_index(const struct worker *w)
+{
+	return w->in.index;
+}
+
+usec_t worker_get_started(const struct worker *w)
+{
+	return w->started_usec;
+}
+
+const struct link_stats *worker_get_stats(const struct worker *w)
+{
+	return &w->stats;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One front worker, as the manager sees it: a process, its link, what it last said of
+ * itself. It does not restart itself: that is the fleet's.
+ */
+#pragma once
+
+#include "io/frame.h"
+#include "io/loop.h"
+#include "link/message.h"
+#include "util/list.h"
+#include "util/log.h"
+
+enum worker_state {
+	WORKER_STARTING, /* told everything, not yet READY */
+	WORKER_RUNNING,
+	WORKER_DRAINING, /* accepts no more */
+	_WORKER_STATE_MAX,
+};
+
+struct worker;
+
+/* The owner's side. None is called from within worker_start. */
+struct worker_events {
+	/* A message that is not the worker's own business (LOOKUP and the acks). */
+	void (*on_message)(
+		struct worker *worker, const struct frame_view *view, void *userdata);
+	void (*on_ready)(struct worker *worker, void *userdata);
+	/* The process has ended, or its link is broken and it was killed; frees the worker. */
+	void (*on_gone)(struct worker *worker, const char *how, void *userdata);
+};
+
+struct worker_params {
+	struct loop *loop;
+	const char *program;
+	unsigned index;
+	const struct worker_events *events; /* borrowed */
+	void *userdata;
+	const struct log_ctx *log;
+};
+
+int worker_start(
+	struct worker **ret, const struct worker_params *params, struct err *err);
+/* SIGTERM, then SIGKILL to one that has not gone in a second; reaped. Blocks that long
+ * at most: only for the manager's end. */
+struct worker *worker_free(struct worker *worker);
+DEFINE_CLEANUP(struct worker *, worker_free)
+
+/* A failure is logged and ends the worker. */
+void worker_send(struct worker *worker, struct frame *frame);
+void worker_kill(struct worker *worker);
+void worker_set_draining(struct worker *worker);
+enum worker_state worker_get_state(const struct worker *worker);
+unsigned worker_get_index(const struct worker *worker);
+usec_t worker_get_started(const struct worker *worker); /* monotonic */
+const struct link_stats *worker_get_stats(const struct worker *worker);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* postseald, the manager: reads its arguments, builds the manager, runs its loop. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "core/manager.h"
+#include "core/settings.h"
+#include "link/command.h"
+#include "util/mem.h"
+
+struct arguments {
+	const char *directory;
+	char **overrides; /* owned */
+};
+
+static const char usage[] =
+	"postseald, the manager of Postseal: keeps a mail server's certificates right.\n"
+	"\n"
+	"usage: postseald [-c DIRECTORY] [-o NAME=VALUE]...\n"
+	"  -c, --config DIRECTORY  folder of postseal.conf (default " CONFDIR ")\n"
+	"  -o, --option NAME=VALUE set a setting, over what the files say\n"
+	"  -h, --help              this\n"
+	"  -V, --version           the version\n"
+	"\n"
+	"It runs in the foreground and is spoken to by postsealctl(1). See postseald(8).\n";
+
+/* -1: go on; else the exit code. */
+static int parse_arguments(int argc, char **argv, struct arguments *ret)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "option", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:o:hV", options, NULL)) >= 0) {
+		switch (c) {
+		case 'c':
+			ret->directory = optarg;
+			break;
+		case 'o':
+			strv_append(&ret->overrides, optarg);
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return COMMAND_OK;
+		case 'V':
+			printf("postseald %s\n", PACKAGE_VERSION);
+			return COMMAND_OK;
+		default:
+			return COMMAND_USAGE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	fprintf(stderr, "postseald: unexpected argument %s; see --help\n",
+		argv[optind]);
+	return COMMAND_USAGE;
+}
+
+/* Keys are in this process: no core, no ptrace, no file that others could read. */
+static void harden(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	umask(077);
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int run(const struct arguments *arguments, struct err *err)
+{
+	_cleanup_(loop_freep) struct loop *loop = NULL;
+	_cleanup_(manager_freep) struct manager *manager = NULL;
+	struct load_params params = {
+		.conf = {
+			.directory = arguments->directory,
+			.overrides = (const char *const *)arguments->overrides,
+		},
+	};
+	int r = loop_new_sdevent(&loop, err);
+
+	if (r >= 0)
+		r = manager_new(&manager, loop, &params, err);
+	if (r >= 0)
+		r = manager_start(manager, err);
+	if (r < 0)
+		return r;
+	return loop_run(loop, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = { .directory = settings_conf_directory };
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	int r = parse_arguments(argc, argv, &arguments);
+
+	if (r < 0) {
+		log_open("postseald", LOG_TARGET_AUTO);
+		harden();
+		r = run(&arguments, &err);
+	}
+	strv_free(arguments.overrides);
+	if (r >= 0)
+		return r;
+	_cleanup_(freep) char *text = err_format(&err);
+	log_error(NULL, "%s", text);
+	return err.kind == ERR_CONFIG ? COMMAND_CONFIG : COMMAND_FAILED;
+}

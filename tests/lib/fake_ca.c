@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See fake_ca.h. */
+#include "tests/lib/fake_ca.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/fake_http.h"
+#include "tests/lib/test_ca.h"
+#include "util/base64url.h"
+#include "util/json_view.h"
+#include "util/mem.h"
+
+#define BASE       "https://ca.test"
+#define ORDERS_MAX 256
+
+struct fake_order {
+	char *names; /* JSON array of identifiers, as sent */
+	char *name;  /* the first */
+	bool is_validated, is_invalid;
+	char *chain; /* once finalized */
+};
+
+struct fake_ca {
+	struct loop *loop; /* borrowed */
+	struct test_ca *ca;
+	enum fake_ca_trouble trouble;
+	usec_t lifetime_usec, start_usec, end_usec;
+	unsigned window_of; /* n_certificates that the window is for */
+	unsigned n_nonces, n_accounts, n_orders, n_certificates, n_ari;
+	struct fake_order order[ORDERS_MAX];
+};
+
+struct fake_ca *fake_ca_new(struct loop *loop)
+{
+	struct fake_ca *ca = xnew(struct fake_ca);
+
+	ca->loop = loop;
+	ca->ca = test_ca_new();
+	ca->lifetime_usec = 90 * USEC_PER_DAY;
+	return ca;
+}
+
+struct fake_ca *fake_ca_free(struct fake_ca *ca)
+{
+	for (unsigned i = 0; i < ca->n_orders; i++) {
+		free(ca->order[i].names);
+		free(ca->order[i].name);
+		free(ca->order[i].chain);
+	}
+	test_ca_free(ca->ca);
+	free(ca);
+	return NULL;
+}
+
+/* --- answers ------------------------------------------------------------------------------- */
+
+static void answer_json(
+	struct fake_http_answer *answer, unsigned status, const char *text)
+{
+	answer->status = status;
+	fake_http_add_header(answer, "Content-Type",
+		status >= 400 ? "application/problem+json" : "application/json");
+	buf_append_str(&answer->body, text);
+}
+
+static void answer_problem(
+	struct fake_http_answer *answer, unsigned status, const char *type)
+{
+	_cleanup_(freep) char *text = xasprintf(
+		"{\"type\":\"urn:ietf:params:acme:error:%s\",\"detail\":\"told to\"}",
+		type);
+
+	answer_json(answer, status, text);
+}
+
+static const char *order_status(const struct fake_order *order)
+{
+	if (order->is_invalid)
+		return "invalid";
+	if (order->chain)
+		return "valid";
+	return order->is_validated ? "ready" : "pending";
+}
+
+static void answer_order(struct fake_ca *ca, unsigned i, unsigned status,
+	struct fake_http_answer *answer)
+{
+	const struct fake_order *order = &ca->order[i];
+	_cleanup_(freep) char *location = xasprintf(BASE "/order/%u", i);
+	_cleanup_(freep) char *certificate =
+		order->chain ? xasprintf(",\"certificate\":\"" BASE "/cert/%u\"", i)
+			     : xstrdup("");
+	_cleanup_(freep) char *text = xasprintf(
+		"{\"status\":\"%s\",\"identifiers\":%s,\"authorizations\":[\"" BASE
+		"/authz/%u\"],\"finalize\":\"" BASE "/finalize/%u\"%s}",
+		order_status(order), order->names, i, i, certificate);
+
+	fake_http_add_header(answer, "Location", location);
+	answer_json(answer, status, text);
+}
+
+static void answer_authz(
+	struct fake_ca *ca, unsigned i, struct fake_http_answer *answer)
+{
+	const struct fake_order *order = &ca->order[i];
+	const char *status = order->is_invalid     ? "invalid"
+			     : order->is_validated ? "valid"
+						   : "pending";
+	_cleanup_(freep) char *text = xasprintf(
+		"{\"status\":\"%s\",\"identifier\":{\"type\":\"dns\",\"value\":\"%s\"},"
+		"\"challenges\":[{\"type\":\"http-01\",\"url\":\"" BASE
+		"/chall/%u\",\"status\":\"%s\",\"token\":\"token-%u\"%s}]}",
+		status, order->name, i, status, i,
+		order->is_invalid
+			? ",\"error\":{\"type\":\"urn:ietf:params:acme:error:unauthorized\","
+			  "\"detail\":\"wrong answer\"}"
+			: "");
+
+	answer_json(answer, 200, text);
+}
+
+static void answer_directory(struct fake_ca *ca, struct fake_http_answer *answer)
+{
+	_cleanup_(freep) char *text = xasprintf(
+		"{\"newNonce\":\"" BASE "/nonce\",\"newAccount\":\"" BASE
+		"/account\",\"newOrder\":\"" BASE "/order\",\"revokeCert\":\"" BASE
+		"/revoke\",\"keyChange\":\"" BASE "/key\"%s}",
+		ca->start_usec ? ",\"renewalInfo\":\"" BASE "/ari\"" : "");
+
+	answer_json(answer, 200, text);
+}
+
+static void answer_ari(struct fake_ca *ca, struct fake_http_answer *answer)
+{
+	char start[USEC_RFC3339_MAX], end[USEC_RFC3339_MAX];
+
+	ca->n_ari++;
+	if (ca->n_certificates > ca->window_of) {
+		ca->window_of = ca->n_certificates;
+		ca->start_usec = loop_wall_now(ca->loop) + 60 * USEC_PER_DAY;
+		ca->end_usec = ca->start_usec + USEC_PER_DAY;
+	}
+	_cleanup_(freep) char *text =
+		xasprintf("{\"suggestedWindow\":{\"start\":\"%s\",\"end\":\"%s\"}}",
+			usec_format_rfc3339(ca->start_usec, start, sizeof(start)),
+			usec_format_rfc3339(ca->end_usec, end, sizeof(end)));
+	fake_http_add_header(answer, "Retry-After", "21600");
+	answer_json(answer, 200, text);
+}
+
+/* --- what is asked ---------------------------------------------------------------------------- */
+
+/* The payload of a flattened JWS; NULL for POST-as-GET. */
+static json_t *parse_payload(const struct fake_http_request *req)
+{
+	json_t *jws = NULL, *payload = NULL;
+	uint8_t *data = NULL;
+	size_t len = 0;
+
+	if (json_view_parse(&jws, req->body, req->body_len, NULL) >= 0) {
+		const char *text = json_view_string(jws, "payload");
+
+		if (text && *text && base64url_parse(text, &data, &len, NULL) >= 0)
+			json_view_parse(&payload, (char *)data, len, NULL);
+	}
+	json_decref(jws);
+	free(data);
+	return payload;
+}
+
+static void new_order(
+	struct fake_ca *ca, const json_t *payload, struct fake_http_answer *answer)
+{
+	struct fake_order *order = &ca->order[ca->n_orders];
+	json_t *list = json_view_array(payload, "identifiers");
+
+	if (ca->trouble == FAKE_CA_RATE_LIMITED) {
+		fake_http_add_header(answer, "Retry-After", "7200");
+		answer_problem(answer, 429, "rateLimited");
+		return;
+	}
+	if (ca->trouble == FAKE_CA_NO_ACCOUNT) {
+		answer_problem(answer, 400, "accountDoesNotExist");
+		return;
+	}
+	order->names = json_dumps(list, JSON_COMPACT);
+	order->name = xstrdup(json_view_string(json_array_get(list, 0), "value"));
+	answer_order(ca, ca->n_orders++, 201, answer);
+}
+
+static void finalize(struct fake_ca *ca, unsigned i, const json_t *payload,
+	struct fake_http_answer *answer)
+{
+	const time_t now = (time_t)(loop_wall_now(ca->loop) / USEC_PER_SEC);
+	struct test_ca_leaf leaf = {
+		.not_before = now - 3600,
+		.not_after = now - 3600 + (time_t)(ca->lifetime_usec / USEC_PER_SEC),
+	};
+	const char *csr = json_view_string(payload, "csr");
+	uint8_t *der = NULL;
+	size_t len = 0;
+
+	if (csr && base64url_parse(csr, &der, &len, NULL) >= 0) {
+		ca->n_certificates++;
+		if (ca->trouble == FAKE_CA_WRONG_KEY)
+			test_ca_issue(ca->ca, &leaf, &ca->order[i].chain, NULL);
+		else
+			ca->order[i].chain = test_ca_issue_csr(ca->ca, der, len, &leaf);
+	}
+	free(der);
+	if (ca->trouble == FAKE_CA_MUTE_FINALIZE)
+		answer->is_never = true;
+	answer_order(ca, i, 200, answer);
+}
+
+static void answer_account(struct fake_ca *ca, struct fake_http_answer *answer)
+{
+	fake_http_add_header(answer, "Location", BASE "/account/1");
+	answer_json(answer, ca->n_accounts++ ? 200 : 201, "{\"status\":\"valid\"}");
+}
+
+static void answer_numbered(struct fake_ca *ca, const char *path, unsigned i,
+	const json_t *payload, struct fake_http_answer *answer)
+{
+	if (i >= ca->n_orders) {
+		answer_problem(answer, 404, "malformed");
+	} else if (strncmp(path, "/order/", 7) == 0) {
+		answer_order(ca, i, 200, answer);
+	} else if (strncmp(path, "/authz/", 7) == 0) {
+		answer_authz(ca, i, answer);
+	} else if (strncmp(path, "/chall/", 7) == 0) {
+		if (ca->trouble == FAKE_CA_INVALID)
+			ca->order[i].is_invalid = true;
+		else
+			ca->order[i].is_validated = true;
+		answer_json(answer, 200,
+			"{\"type\":\"http-01\",\"url\":\"" BASE
+			"/chall/0\",\"status\":\"pending\",\"token\":\"token-0\"}");
+	} else if (strncmp(path, "/finalize/", 10) == 0) {
+		finalize(ca, i, payload, answer);
+	} else if (strncmp(path, "/cert/", 6) == 0 && ca->order[i].chain) {
+		fake_http_add_header(
+			answer, "Content-Type", "application/pem-certificate-chain");
+		buf_append_str(&answer->body, ca->order[i].chain);
+	} else {
+		answer_problem(answer, 404, "malformed");
+	}
+}
+
+static void handle(const struct fake_http_request *req, struct fake_http_answer *answer,
+	void *userdata)
+{
+	struct fake_ca *ca = userdata;
+	const char *path = req->url + strlen(BASE);
+	const char *number = strrchr(path, '/') + 1;
+	char nonce[32];
+
+	if (ca->trouble == FAKE_CA_UNREACHABLE) {
+		answer->outcome = HTTP_UNREACHED;
+		answer->detail = "told to";
+		return;
+	}
+	snprintf(nonce, sizeof(nonce), "nonce-%u", ++ca->n_nonces);
+	fake_http_add_header(answer, "Replay-Nonce", nonce);
+	json_t *payload = parse_payload(req);
+	if (strcmp(path, "/dir") == 0)
+		answer_directory(ca, answer);
+	else if (strcmp(path, "/nonce") == 0)
+		answer->status = 200;
+	else if (strcmp(path, "/account") == 0)
+		answer_account(ca, answer);
+	else if (strcmp(path, "/order") == 0)
+		new_order(ca, payload, answer);
+	else if (strncmp(path, "/ari/", 5) == 0)
+		answer_ari(ca, answer);
+	else
+		answer_numbered(
+			ca, path, (unsigned)strtoul(number, NULL, 10), payload, answer);
+	json_decref(payload);
+}
+
+struct http_client *fake_ca_new_client(struct fake_ca *ca)
+{
+	return fake_http_new(ca->loop, handle, ca);
+}
+
+/* --- for the test -------------------------------------------------------------------------------- */
+
+void fake_ca_set_trouble(struct fake_ca *ca, enum fake_ca_trouble trouble)
+{
+	ca->trouble = trouble;
+}
+
+void fake_ca_set_lifetime(struct fake_ca *ca, usec_t lifetime_usec)
+{
+	ca->lifetime_usec = lifetime_usec;
+}
+
+void fake_ca_set_window(struct fake_ca *ca, usec_t start_usec, usec_t end_usec)
+{
+	ca->start_usec = start_usec;
+	ca->end_usec = end_usec;
+	ca->window_of = MAX(ca->n_certificates, 1U);
+}
+
+unsigned fake_ca_count_accounts(const struct fake_ca *ca)
+{
+	return ca->n_accounts;
+}
+
+unsigned fake_ca_count_orders(const struct fake_ca *ca)
+{
+	return ca->n_orders;
+}
+
+unsigned fake_ca_count_certificates(const struct fake_ca *ca)
+{
+	return ca->n_certificates;
+}
+
+unsigned fake_ca_count_ari(const struct fake_ca *ca)
+{
+	return ca->n_ari;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A CA behind tests/lib/fake_http.h that does everything right unless it is told
+ * otherwise: directory, nonces, account, orders, authorizations with http-01, real
+ * certificates, ARI. It verifies no signature (tests/replay does); it counts.
+ */
+#pragma once
+
+#include "io/http.h"
+
+#define FAKE_CA_DIRECTORY "https://ca.test/dir"
+
+struct fake_ca;
+
+struct fake_ca *fake_ca_new(struct loop *loop);
+/* Its client must have been freed before. */
+struct fake_ca *fake_ca_free(struct fake_ca *ca);
+/* A client of it; http_client_free() it. The CA lives over any number of them. */
+struct http_client *fake_ca_new_client(struct fake_ca *ca);
+
+enum fake_ca_trouble {
+	FAKE_CA_WELL,
+	FAKE_CA_UNREACHABLE,   /* every request */
+	FAKE_CA_INVALID,       /* each challenge is found wrong */
+	FAKE_CA_RATE_LIMITED,  /* newOrder: 429 with Retry-After of two hours */
+	FAKE_CA_NO_ACCOUNT,    /* newOrder: accountDoesNotExist */
+	FAKE_CA_WRONG_KEY,     /* the certificate is for another key */
+	FAKE_CA_MUTE_FINALIZE, /* finalize is not answered, but obeyed */
+};
+
+void fake_ca_set_trouble(struct fake_ca *ca, enum fake_ca_trouble trouble);
+void fake_ca_set_lifetime(struct fake_ca *ca, usec_t lifetime_usec);
+/* ARI: the window of the certificate in force (or of the first); later ones have one in
+ * sixty days. start 0 = not offered. */
+void fake_ca_set_window(struct fake_ca *ca, usec_t start_usec, usec_t end_usec);
+
+unsigned fake_ca_count_accounts(const struct fake_ca *ca);
+unsigned fake_ca_count_orders(const struct fake_ca *ca);
+unsigned fake_ca_count_certificates(const struct fake_ca *ca);
+unsigned fake_ca_count_ari(const struct fake_ca *ca);
