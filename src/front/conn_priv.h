@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Shared by the files that make up a connection. */
+#pragma once
+
+#include "front/conn.h"
+#include "front/held.h"
+#include "front/hello.h"
+
+enum conn_state {
+	CONN_REQUEST,   /* http: reading the head of a request */
+	CONN_REPLY,     /* http: sending our own answer */
+	CONN_HELLO,     /* reading the ClientHello */
+	CONN_LOOKUP,    /* waiting for the manager */
+	CONN_HANDSHAKE, /* GnuTLS at work */
+	CONN_CONNECT,   /* on the way to the backend */
+	CONN_RELAY,     /* both directions */
+	CONN_LINGER,    /* all said: until the client has closed, for a short while */
+	_CONN_STATE_MAX,
+};
+
+enum conn_step {
+	STEP_WAIT, /* for an event; `want` of both ends says which */
+	STEP_NEXT, /* the state has changed: go on */
+	STEP_DONE, /* close it */
+};
+
+/* One of the two sockets. */
+struct conn_end {
+	int fd; /* owned; -1: none */
+	struct loop_io
+		*io;   /* owned; NULL while nothing is wanted of a hung-up socket */
+	unsigned want; /* LOOP_IN, LOOP_OUT */
+	bool is_hung_up;
+	bool is_readable; /* the loop said so, and no receive has emptied it since */
+	bool has_ended;   /* it will send nothing more */
+	bool is_shut;     /* we shall send nothing more */
+};
+
+/* What is needed until the relay begins, and no longer. */
+struct conn_start {
+	struct hello hello;
+	struct address peer;
+	struct lookup_waiter waiter;
+	char ticket_name[DNAME_MAX + 1]; /* "": the placeholder */
+	bool is_acme;
+};
+
+struct conn {
+	struct list entry;         /* in the front's list */
+	struct front *front;       /* borrowed */
+	struct listener *listener; /* a reference */
+	enum conn_state state;
+	struct conn_end client;
+	struct conn_end backend;
+	struct loop_timer *timer;    /* owned; the one deadline of the state */
+	struct conn_start *start;    /* owned; NULL once the relay has begun */
+	gnutls_session_t session;    /* owned; NULL: plain text */
+	struct tls_context *context; /* a reference, until the session is gone */
+	struct input input;          /* from the client, as it came */
+	struct held to_backend;      /* not yet taken by the backend */
+	struct held to_client;       /* not yet taken; of TLS: GnuTLS has its start */
+	bool is_record_pending;      /* GnuTLS holds a record not yet taken */
+	bool is_tls_stuck_out;       /* GnuTLS must send before it can receive */
+};
+
+void conn_set_state(struct conn *conn, enum conn_state state);
+/* The state's whole time again, from now (cheap: done for every event of a relay). */
+void conn_restart_deadline(struct conn *conn);
+/* Runs steps until one waits or the connection has ended: do not touch it afterwards. */
+void conn_run(struct conn *conn);
+/* Into LINGER: nothing more is sent. */
+enum conn_step conn_linger(struct conn *conn);
+/* The same, after a fatal TLS alert in plain text (before a session exists). */
+enum conn_step conn_refuse(struct conn *conn, unsigned alert);
+
+/* handshake.c: opens the session over what was read, with conn->context. */
+int handshake_open(struct conn *conn);
+enum conn_step step_handshake(struct conn *conn);
+/* backend.c */
+enum conn_step step_connect(struct conn *conn);
+/* relay.c */
+enum conn_step step_relay(struct conn *conn);
+/* conn_http.c */
+enum conn_step step_request(struct conn *conn);
+enum conn_step step_reply(struct conn *conn);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What all connections of one worker share. The worker builds and owns it. */
+#pragma once
+
+#include <gnutls/gnutls.h>
+
+#include "front/answers.h"
+#include "front/cache.h"
+#include "front/lookup.h"
+#include "front/names.h"
+#include "front/stats.h"
+#include "front/ticket.h"
+#include "io/loop.h"
+#include "util/list.h"
+#include "util/log.h"
+
+/* One receive from a client; and one TLS record's content. */
+#define FRONT_RX_BYTES    (64 * 1024)
+#define FRONT_PLAIN_BYTES 16384
+
+typedef void front_empty_fn(void *userdata);
+
+struct front {
+	struct loop *loop;                            /* borrowed from main */
+	gnutls_certificate_credentials_t credentials; /* owned */
+	gnutls_priority_t priority;                   /* owned */
+	struct tls_context *placeholder;              /* a reference */
+	uint8_t ticket_key[TICKET_KEY_BYTES];
+	struct names names;
+	struct cache *cache;     /* owned */
+	struct lookups *lookups; /* owned */
+	struct answers *answers; /* owned */
+	struct stats stats;
+	struct list conns; /* of struct conn; stats.link.connections of them */
+	uint64_t max_connections;
+	uint8_t *rx;              /* owned; FRONT_RX_BYTES, used within one callback */
+	uint8_t *plain;           /* owned; FRONT_PLAIN_BYTES, the same */
+	front_empty_fn *on_empty; /* the last connection has ended */
+	void *userdata;
+};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A listening socket with its settings. The socket is shared by all workers. Connections
+ * hold a reference for the settings' sake: a listener that was dropped or replaced lives
+ * on, deaf, until its last connection has ended.
+ */
+#pragma once
+
+#include "front/front.h"
+#include "io/address.h"
+
+#define LISTENER_ALPN_MAX 16
+
+struct listener {
+	unsigned refs;
+	struct front *front;           /* borrowed; outlives all connections */
+	struct link_listener settings; /* owned */
+	struct loop_io *io;            /* owned; NULL: not accepting */
+	struct loop_timer *pause;      /* owned; armed while out of descriptors */
+	struct address backend;
+	bool has_backend;
+	bool is_backend_down; /* the last connect failed: say so once */
+	gnutls_datum_t alpn[LISTENER_ALPN_MAX]; /* points into settings */
+	unsigned n_alpn;
+	struct log_ctx log;
+};
+
+/* Takes over what settings owns, on success only. */
+int listener_new(struct listener **ret, struct front *front,
+	struct link_listener *settings, struct err *err);
+struct listener *listener_ref(struct listener *listener);
+struct listener *listener_unref(struct listener *listener);
+DEFINE_CLEANUP(struct listener *, listener_unref)
+
+/* Begins to accept. */
+int listener_start(struct listener *listener, struct err *err);
+/* Stops for good and closes the socket. */
+void listener_stop(struct listener *listener);

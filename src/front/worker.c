@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ *   CONFIGURE ─► LISTENER*, NAMES*, ANSWER* ─► START ─► (READY) … DRAIN ─► (DRAINED)
+ *
+ * Names, contexts and answers may change at any time after CONFIGURE. A pushed context is
+ * built and rehearsed before it takes the place of the old one (promise 1); sessions
+ * under way keep what they began with.
+ */
+#include "front/worker.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "front/conn.h"
+#include "io/frame.h"
+#include "util/map.h"
+#include "util/mem.h"
+
+#define MAX_CONTEXTS_DEFAULT 10000
+/* Descriptors that are no connections. */
+#define DESCRIPTORS_SPARE 64
+/* The last message is given this long to leave. */
+#define FLUSH_STEP_USEC (10 * USEC_PER_MSEC)
+#define FLUSH_STEPS_MAX 100
+
+enum worker_state {
+	WORKER_NEW,        /* before CONFIGURE */
+	WORKER_CONFIGURED, /* before START */
+	WORKER_STARTED,
+	WORKER_DRAINING,
+	WORKER_ENDING, /* sends its last message */
+};
+
+struct worker {
+	struct front front;
+	struct frame_stream *link; /* owned; NULL: lost */
+	struct map *listeners;     /* owned, by name: a reference each */
+	enum worker_state state;
+	struct loop_timer *timer; /* owned; end of draining, then of flushing */
+	unsigned n_flush_steps;
+	int code;
+	worker_ended_fn *ended;
+	void *userdata;
+};
+
+/* --- to the manager ------------------------------------------------------------------ */
+
+/* Takes the frame over. */
+static int send_frame(struct worker *worker, struct frame *frame)
+{
+	struct err err = ERR_INIT;
+	int r = -ENOTCONN;
+
+	if (worker->link) {
+		r = frame_stream_send(worker->link, frame, &err);
+		if (r < 0) {
+			_cleanup_(freep) char *text = err_format(&err);
+			log_error(NULL, "message to the manager not sent: %s", text);
+		}
+	}
+	frame_done(frame);
+	err_done(&err);
+	return r;
+}
+
+static void send_empty(struct worker *worker, enum link_type type)
+{
+	struct frame frame;
+
+	frame_init(&frame, (uint16_t)type, 0);
+	send_frame(worker, &frame);
+}
+
+static int send_lookup(
+	uint64_t request, const struct lookup_question *question, void *userdata)
+{
+	struct worker *worker = userdata;
+	const struct link_lookup m = {
+		.request = request,
+		.listener = (char *)question->listener,
+		.name = (char *)question->name,
+		.client = question->client,
+		.alpn = (char *)question->alpn,
+	};
+	struct frame frame;
+
+	frame_init(&frame, LINK_LOOKUP, 0);
+	link_lookup_pack(&m, &frame);
+	worker->front.stats.link.lookups++;
+	return send_frame(worker, &frame);
+}
+
+static void send_context_ack(
+	struct worker *worker, const struct link_context *context, const char *error)
+{
+	const struct link_context_ack m = {
+		.certificate_id = context->certificate_id,
+		.name = context->name,
+		.error = (char *)error,
+	};
+	struct frame frame;
+
+	frame_init(&frame, LINK_CONTEXT_ACK, 0);
+	link_context_ack_pack(&m, &frame);
+	send_frame(worker, &frame);
+}
+
+static void send_answer_ack(struct worker *worker, uint64_t id, const char *error)
+{
+	const struct link_ack m = { .id = id, .error = (char *)error };
+	struct frame frame;
+
+	frame_init(&frame, LINK_ANSWER_ACK, 0);
+	link_ack_pack(&m, &frame);
+	send_frame(worker, &frame);
+}
+
+/* --- the end ------------------------------------------------------------------------- */
+
+static void end(struct worker *worker, int code)
+{
+	worker->state = WORKER_ENDING;
+	worker->code = code;
+	loop_timer_set_after(worker->timer, 0);
+}
+
+static void finish_drain(struct worker *worker)
+{
+	conn_close_all(&worker->front);
+	stats_log_failures(&worker->front.stats, NULL);
+	send_empty(worker, LINK_DRAINED);
+	end(worker, 0);
+}
+
+static void on_timer(struct loop_timer *timer, void *userdata)
+{
+	struct worker *worker = userdata;
+
+	if (worker->state == WORKER_DRAINING) {
+		log_info(NULL, "drain: the time is over, %llu sessions are closed",
+			(unsigned long long)worker->front.stats.link.connections);
+		/* The last one to go would finish a second time. */
+		worker->state = WORKER_ENDING;
+		finish_drain(worker);
+		return;
+	}
+	if (worker->link && !frame_stream_is_flushed(worker->link) &&
+		worker->n_flush_steps++ < FLUSH_STEPS_MAX) {
+		loop_timer_set_after(timer, FLUSH_STEP_USEC);
+		return;
+	}
+	worker->ended(worker->code, worker->userdata);
+}
+
+static void on_empty(void *userdata)
+{
+	struct worker *worker = userdata;
+
+	if (worker->state == WORKER_DRAINING)
+		finish_drain(worker);
+}
+
+/* --- messages ------------------------------------------------------------------------ */
+
+static uint64_t limit_connections(uint64_t wanted)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur == RLIM_INFINITY)
+		return wanted ? wanted : UINT64_MAX;
+	/* A connection has two descriptors. */
+	uint64_t most = limit.rlim_cur > 2 * DESCRIPTORS_SPARE
+				? (limit.rlim_cur - DESCRIPTORS_SPARE) / 2
+				: 1;
+	return wanted ? MIN(wanted, most) : most;
+}
+
+static int apply_configure(
+	struct worker *worker, const struct link_configure *m, struct err *err)
+{
+	struct front *front = &worker->front;
+
+	int r = tls_context_new(&front->placeholder, m->placeholder_chain_pem,
+		m->placeholder_key_pem, err);
+	if (r < 0)
+		return err_wrap(err, r, "placeholder");
+	names_init(&front->names, &m->names_key);
+	memcpy(front->ticket_key, m->ticket_key, sizeof(front->ticket_key));
+	front->cache =
+		cache_new(m->max_contexts ? m->max_contexts : MAX_CONTEXTS_DEFAULT);
+	front->max_connections = limit_connections(m->max_connections);
+	if (m->log_level >= LOG_LEVEL_ERROR)
+		log_set_level((enum log_level)m->log_level);
+	worker->state = WORKER_CONFIGURED;
+	return 0;
+}
+
+static int on_configure(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	struct link_configure m;
+
+	if (worker->state != WORKER_NEW)
+		return err_set(err, -EPROTO, "configured already");
+	int r = link_configure_unpack(view, &m, err);
+	if (r < 0)
+		return r;
+	r = apply_configure(worker, &m, err);
+	link_configure_done(&m);
+	return r;
+}
+
+static void drop_listener(struct worker *worker, const char *name)
+{
+	struct listener *listener = map_remove(worker->listeners, name);
+
+	if (!listener)
+		return;
+	listener_stop(listener);
+	listener_unref(listener);
+}
+
+static int on_listener(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	_cleanup_(listener_unrefp) struct listener *listener = NULL;
+	struct link_listener m;
+
+	int r = link_listener_unpack(view, &m, err);
+	if (r < 0)
+		return r;
+	if (worker->state < WORKER_DRAINING)
+		r = listener_new(&listener, &worker->front, &m, err);
+	link_listener_done(&m);
+	if (r < 0 || !listener)
+		return r;
+	if (worker->state == WORKER_STARTED)
+		r = listener_start(listener, err);
+	if (r < 0)
+		return r;
+	drop_listener(worker, listener->settings.name);
+	map_set(worker->listeners, listener->settings.name, listener);
+	TAKE_PTR(listener);
+	return 0;
+}
+
+static int on_listener_drop(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	_cleanup_(freep) char *name = NULL;
+
+	int r = link_name_unpack(view, &name, err);
+	if (r == 0)
+		drop_listener(worker, name);
+	return r;
+}
+
+static int on_names_reset(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	names_reset(&worker->front.names);
+	return 0;
+}
+
+static int on_names(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	struct link_names m;
+
+	int r = link_names_unpack(view, &m, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < m.n; i++)
+		if (view->type == LINK_NAMES_ADD)
+			names_add(&worker->front.names, m.hash[i]);
+		else
+			names_drop(&worker->front.names, m.hash[i]);
+	link_names_done(&m);
+	return 0;
+}
+
+/* Pushed: nothing is replaced that is not known to work. */
+static void install_pushed(struct worker *worker, const struct link_context *m)
+{
+	_cleanup_(tls_context_unrefp) struct tls_context *context = NULL;
+	_cleanup_(freep) char *error = NULL;
+	struct err err = ERR_INIT;
+	int r = -EINVAL;
+
+	if (m->certificate_id == 0)
+		err_set(&err, r, "a push without a certificate");
+	else
+		r = tls_context_new(&context, m->chain_pem, m->key_pem, &err);
+	if (r == 0)
+		r = tls_context_rehearse(context, m->name, &err);
+	if (r == 0)
+		cache_put(worker->front.cache, m->name, context, 0);
+	else
+		error = err_format(&err);
+	send_context_ack(worker, m, error);
+	err_done(&err);
+}
+
+/* The answer to a LOOKUP. One that nobody remembers still goes into the cache. */
+static int install_found(
+	struct worker *worker, const struct link_context *m, struct err *err)
+{
+	_cleanup_(tls_context_unrefp) struct tls_context *context = NULL;
+	struct front *front = &worker->front;
+	char resolved[DNAME_MAX + 1];
+	const char *key = NULL;
+	unsigned client = 0;
+
+	bool is_asked = lookups_get_question(front->lookups, m->request, &key, &client);
+	if (m->certificate_id == 0) {
+		lookups_complete(front->lookups, m->request, LOOKUP_NONE, NULL);
+		return 0;
+	}
+	int r = tls_context_new(&context, m->chain_pem, m->key_pem, err);
+	if (r < 0) {
+		lookups_complete(front->lookups, m->request, LOOKUP_FAILED, NULL);
+		return err_wrap(err, r, "context of %s", m->name);
+	}
+	if (!is_asked)
+		key = names_resolve(&front->names, m->name, resolved) ? resolved : NULL;
+	if (key)
+		cache_put(front->cache, key, context, client);
+	lookups_complete(front->lookups, m->request, LOOKUP_FOUND, context);
+	return 0;
+}
+
+static int on_context(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	struct link_context m;
+
+	int r = link_context_unpack(view, &m, err);
+	if (r < 0)
+		return r;
+	if (m.request == 0)
+		install_pushed(worker, &m);
+	else
+		r = install_found(worker, &m, err);
+	link_context_done(&m);
+	return r;
+}
+
+static int on_context_drop(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	_cleanup_(freep) char *name = NULL;
+
+	int r = link_name_unpack(view, &name, err);
+	if (r == 0)
+		cache_drop(worker->front.cache, name);
+	return r;
+}
+
+static int put_answer(
+	struct worker *worker, const struct link_answer *m, struct err *err)
+{
+	_cleanup_(tls_context_unrefp) struct tls_context *context = NULL;
+	struct answers *answers = worker->front.answers;
+
+	if (!m->is_alpn) {
+		if (!m->content || !answers_is_token(m->token))
+			return err_set(err, -EPROTO, "no content, or not a token");
+		answers_put_http(answers, m->name, m->token, m->content);
+		return 0;
+	}
+	if (!m->chain_pem || !m->key_pem)
+		return err_set(err, -EPROTO, "no chain or no key");
+	int r = tls_context_new(&context, m->chain_pem, m->key_pem, err);
+	if (r == 0)
+		answers_put_alpn(answers, m->name, context);
+	return r;
+}
+
+static int on_answer(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	_cleanup_(freep) char *error = NULL;
+	struct err cause = ERR_INIT;
+	struct link_answer m;
+
+	int r = link_answer_unpack(view, &m, err);
+	if (r < 0)
+		return r;
+	if (put_answer(worker, &m, &cause) < 0)
+		error = err_format(&cause);
+	send_answer_ack(worker, m.id, error);
+	err_done(&cause);
+	link_answer_done(&m);
+	return 0;
+}
+
+static int on_answer_drop(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	struct link_answer m;
+
+	int r = link_answer_unpack(view, &m, err);
+	if (r < 0)
+		return r;
+	if (m.is_alpn)
+		answers_drop_alpn(worker->front.answers, m.name);
+	else
+		answers_drop_http(worker->front.answers, m.name, m.token);
+	link_answer_done(&m);
+	return 0;
+}
+
+static int on_start(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	struct listener *listener;
+	const char *name;
+	size_t pos;
+
+	if (worker->state != WORKER_CONFIGURED)
+		return err_set(err, -EPROTO, "not the time for it");
+	worker->state = WORKER_STARTED;
+	map_foreach(worker->listeners, pos, name, listener) {
+		int r = listener_start(listener, err);
+		if (r < 0)
+			return err_wrap(err, r, "listener %s", name);
+	}
+	send_empty(worker, LINK_READY);
+	return 0;
+}
+
+static int on_stats_request(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	struct link_stats m = worker->front.stats.link;
+	struct frame frame;
+
+	m.contexts = cache_count(worker->front.cache);
+	m.longest_turn_usec = loop_longest_turn(worker->front.loop);
+	frame_init(&frame, LINK_STATS, 0);
+	link_stats_pack(&m, &frame);
+	send_frame(worker, &frame);
+	return 0;
+}
+
+static void drop_listeners(struct worker *worker)
+{
+	struct listener *listener;
+	const char *name;
+	size_t pos;
+
+	/* The name in the map goes with its entry, the listener's own lasts long enough. */
+	map_foreach(worker->listeners, pos, name, listener)
+		drop_listener(worker, listener->settings.name);
+}
+
+static int on_drain(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	usec_t usec;
+
+	int r = link_duration_unpack(view, &usec, err);
+	if (r < 0 || worker->state >= WORKER_DRAINING)
+		return r;
+	drop_listeners(worker);
+	worker->state = WORKER_DRAINING;
+	if (worker->front.stats.link.connections == 0)
+		finish_drain(worker);
+	else
+		loop_timer_set_after(worker->timer, usec);
+	return 0;
+}
+
+typedef int worker_message_fn(
+	struct worker *worker, const struct frame_view *view, struct err *err);
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	worker_message_fn *fn;
+} messages[] = {
+	[LINK_CONFIGURE]     = { "CONFIGURE",     on_configure },
+	[LINK_LISTENER]      = { "LISTENER",      on_listener },
+	[LINK_LISTENER_DROP] = { "LISTENER_DROP", on_listener_drop },
+	[LINK_NAMES_RESET]   = { "NAMES_RESET",   on_names_reset },
+	[LINK_NAMES_ADD]     = { "NAMES_ADD",     on_names },
+	[LINK_NAMES_DROP]    = { "NAMES_DROP",    on_names },
+	[LINK_CONTEXT]       = { "CONTEXT",       on_context },
+	[LINK_CONTEXT_DROP]  = { "CONTEXT_DROP",  on_context_drop },
+	[LINK_ANSWER]        = { "ANSWER",        on_answer },
+	[LINK_ANSWER_DROP]   = { "ANSWER_DROP",   on_answer_drop },
+	[LINK_START]         = { "START",         on_start },
+	[LINK_STATS_REQUEST] = { "STATS_REQUEST", on_stats_request },
+	[LINK_DRAIN]         = { "DRAIN",         on_drain },
+};
+
+/* clang-format on */
+
+static void on_frame(const struct frame_view *view, void *userdata)
+{
+	struct worker *worker = userdata;
+	struct err err = ERR_INIT;
+	int r = 0;
+
+	if (view->type >= ARRAY_SIZE(messages) || !messages[view->type].fn) {
+		log_debug(NULL, "message of type %u: not known, skipped", view->type);
+		return;
+	}
+	if (worker->state == WORKER_NEW && view->type != LINK_CONFIGURE)
+		r = err_set(&err, -EPROTO, "not configured yet");
+	else
+		r = messages[view->type].fn(worker, view, &err);
+	if (r < 0) {
+		_cleanup_(freep) char *text = err_format(&err);
+		log_error(NULL, "message %s refused: %s", messages[view->type].name,
+			text);
+	}
+	err_done(&err);
+}
+
+static void on_closed(const struct err *err, void *userdata)
+{
+	struct worker *worker = userdata;
+	_cleanup_(freep) char *text = err && err_is_set(err) ? err_format(err) : NULL;
+
+	worker->link = frame_stream_free(worker->link);
+	if (worker->state == WORKER_ENDING)
+		return;
+	if (worker->state < WORKER_STARTED) {
+		log_warning(NULL, "the manager is gone before the start%s%s",
+			text ? ": " : "", text ? text : "");
+		end(worker, 1);
+		return;
+	}
+	log_warning(NULL, "the manager is gone, serving goes on%s%s", text ? ": " : "",
+		text ? text : "");
+	lookups_fail_all(worker->front.lookups);
+}
+
+/* --- making and ending --------------------------------------------------------------- */
+
+static int front_init(struct front *front, const struct worker_params *params,
+	struct worker *worker, struct err *err)
+{
+	const char *priority =
+		params->priority ? params->priority : TLS_CONTEXT_PRIORITY;
+
+	front->loop = params->loop;
+	list_init(&front->conns);
+	front->lookups = lookups_new(send_lookup, worker);
+	front->answers = answers_new();
+	front->rx = xnew_array(uint8_t, FRONT_RX_BYTES);
+	front->plain = xnew_array(uint8_t, FRONT_PLAIN_BYTES);
+	front->on_empty = on_empty;
+	front->userdata = worker;
+	int r = gnutls_priority_init(&front->priority, priority, NULL);
+	if (r < 0)
+		return err_set(err, -EINVAL, "priorities: %s", gnutls_strerror(r));
+	return tls_context_new_credentials(&front->credentials, err);
+}
+
+static void front_done(struct front *front)
+{
+	front->on_empty = NULL;
+	conn_close_all(front);
+	lookups_free(front->lookups);
+	answers_free(front->answers);
+	cache_free(front->cache);
+	names_done(&front->names);
+	tls_context_unref(front->placeholder);
+	if (front->credentials)
+		gnutls_certificate_free_credentials(front->credentials);
+	if (front->priority)
+		gnutls_priority_deinit(front->priority);
+	explicit_bzero(front->ticket_key, sizeof(front->ticket_key));
+	free(front->rx);
+	free(front->plain);
+}
+
+int worker_new(struct worker **ret, const struct worker_params *params, struct err *err)
+{
+	_cleanup_(worker_freep) struct worker *worker = xnew(struct worker);
+	const struct frame_stream_params link = {
+		.on_frame = on_frame,
+		.on_closed = on_closed,
+		.userdata = worker,
+	};
+
+	worker->listeners = map_new();
+	worker->ended = params->ended;
+	worker->userdata = params->userdata;
+	worker->timer = loop_timer_new(params->loop, on_timer, worker);
+	int r = front_init(&worker->front, params, worker, err);
+	if (r == 0)
+		r = frame_stream_new(
+			&worker->link, params->loop, params->link_fd, &link, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(worker);
+	return 0;
+}
+
+struct worker *worker_free(struct worker *worker)
+{
+	if (!worker)
+		return NULL;
+	worker->link = frame_stream_free(worker->link);
+	drop_listeners(worker);
+	front_done(&worker->front);
+	map_free(worker->listeners);
+	loop_timer_free(worker->timer);
+	free(worker);
+	return NULL;
+}
