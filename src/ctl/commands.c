@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of postsealctl's commands. */
+#include <stddef.h>
+
+#include "ctl/ctl.h"
+
+/* clang-format off */
+
+static const struct arguments_option json_options[] = {
+	{ "json", 0, NULL, "print JSON" },
+	{ NULL,   0, NULL, NULL },
+};
+
+static const struct arguments_option renew_options[] = {
+	{ "force", 0, NULL, "order a new certificate although none is due" },
+	{ "wait",  0, NULL, "end when the new certificate is served, or has failed" },
+	{ NULL,    0, NULL, NULL },
+};
+
+static const struct arguments_option events_options[] = {
+	{ "follow", 'f', NULL, "go on with new events as they happen" },
+	{ "number", 'n', "N",  "so many of the last events (default 50)" },
+	{ "json",    0,  NULL, "print one JSON object a line" },
+	{ NULL,      0,  NULL, NULL },
+};
+
+static const struct arguments_option account_create_options[] = {
+	{ "key",  0, "FILE", "use the private key in this PEM file" },
+	{ "json", 0, NULL,   "print JSON" },
+	{ NULL,   0, NULL,   NULL },
+};
+
+static const struct arguments_option check_options[] = {
+	{ "verbose", 'v', NULL, "print what was understood, too" },
+	{ NULL,       0,  NULL, NULL },
+};
+
+static const struct arguments_option conf_options[] = {
+	{ "changed",  'n', NULL, "only what is not left at its default" },
+	{ "defaults", 'd', NULL, "the defaults instead" },
+	{ "expanded", 'x', NULL, "with $names and inherited settings resolved" },
+	{ "values",   'h', NULL, "values without names" },
+	{ "secrets",  'P', NULL, "show secrets, too" },
+	{ NULL,        0,  NULL, NULL },
+};
+
+const struct ctl_command ctl_commands[] = {
+	{ "status", "[NAME]", 0, 1, json_options,
+	  "Show what is served, and what is not",
+	  "NAME is a domain or a name in its certificate, which is then shown in full.\n"
+	  "Exits with 2 when something needs attention.", ctl_run_status },
+	{ "renew", "NAME", 1, 1, renew_options,
+	  "Renew the certificates of a domain now",
+	  "Without --force nothing is ordered before the certificate is due.", ctl_run_renew },
+	{ "reload", NULL, 0, 0, NULL,
+	  "Read the configuration anew",
+	  "If anything in it is wrong the configuration in force stays, and all errors are listed.",
+	  ctl_run_reload },
+	{ "events", "[NAME]", 0, 1, events_options,
+	  "Show what has happened",
+	  "NAME is a domain or an authority; all are shown when it is left out.", ctl_run_events },
+	{ "plugins", NULL, 0, 0, json_options,
+	  "List the plugins that are loaded", NULL, ctl_run_plugins },
+	{ "account show", "[AUTHORITY]", 0, 1, json_options,
+	  "Show the accounts at the authorities", NULL, ctl_run_account_show },
+	{ "account create", "[AUTHORITY]", 0, 1, account_create_options,
+	  "Register an account ahead of any order",
+	  "AUTHORITY may be left out when the configuration has only one.", ctl_run_account_create },
+	{ "check", NULL, 0, 0, check_options,
+	  "Check the configuration, without the daemon", NULL, ctl_run_check },
+	{ "conf", "[NAME]", 0, 3, conf_options,
+	  "Print the configuration, without the daemon",
+	  "NAME is a setting, a block (listener imaps), or a setting in one (listener imaps/backend).",
+	  ctl_run_conf },
+	{ NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },
+};
+
+/* clang-format on */

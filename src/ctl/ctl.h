@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * postsealctl: a table of subcommands, each one function that gets what its words and
+ * options say, prints, and returns an exit code of DESIGN section 6.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "conf/conf.h"
+#include "ctl/arguments.h"
+#include "io/loop.h"
+
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_FAILED = 1,
+	CTL_ATTENTION = 2,
+	CTL_USAGE = 64,
+	CTL_UNAVAILABLE = 69,
+	CTL_CONFIG = 78,
+};
+
+struct ctl {
+	FILE *out; /* borrowed: stdout, stderr, or a test's */
+	FILE *err;
+	struct loop *loop; /* borrowed; NULL: a command makes one if it needs one */
+
+	/* What the options for all commands say; borrowed from the command line. */
+	struct conf_params conf;
+	const char *socket; /* NULL = where the configuration says */
+};
+
+typedef int ctl_run_fn(struct ctl *ctl, const struct arguments *arguments);
+
+struct ctl_command {
+	const char *name;  /* one word or two: "account show"; NULL ends the table */
+	const char *words; /* for the help: "[NAME]"; NULL = none */
+	unsigned min_words, max_words;
+	const struct arguments_option *options; /* NULL = none */
+	const char *text;                       /* one sentence for the list, no dot */
+	const char *more;                       /* for its own help; NULL */
+	ctl_run_fn *run;
+};
+
+extern const struct ctl_command ctl_commands[];
+extern const struct arguments_option ctl_options[]; /* for all commands */
+
+/* The whole program: argv[0] is its name, NULL stands behind the last. */
+int ctl_main(struct ctl *ctl, char *const *argv);
+
+/* Each a command of the table. */
+ctl_run_fn ctl_run_status, ctl_run_renew, ctl_run_reload, ctl_run_events,
+	ctl_run_plugins, ctl_run_account_show, ctl_run_account_create, ctl_run_check,
+	ctl_run_conf;
