@@ -25,15 +25,15 @@
 #include "util/mem.h"
 #include "util/strtab.h"
 
-#define CONNECTIONS_MAX  64
-#define READERS_MAX      48 /* of them, of peers without CONTROL_ADMIN */
-#define IDLE_USEC        (60 * USEC_PER_SEC)
-#define PAUSE_USEC       (1 * USEC_PER_SEC) /* when out of descriptors */
-#define COMPLAINT_USEC   USEC_PER_MIN
-#define ARGUMENT_MAX     (64 * 1024)
-#define COMMANDS_MAX     64
-#define BACKLOG          64
-#define TEMPORARY_SUFFIX ".new"
+#define CONNECTIONS_MAX   64
+#define READERS_MAX       48 /* of them, of peers without CONTROL_ADMIN */
+#define IDLE_DEFAULT_USEC (60 * USEC_PER_SEC)
+#define PAUSE_USEC        (1 * USEC_PER_SEC) /* when out of descriptors */
+#define COMPLAINT_USEC    USEC_PER_MIN
+#define ARGUMENT_MAX      (64 * 1024)
+#define COMMANDS_MAX      64
+#define BACKLOG           64
+#define TEMPORARY_SUFFIX  ".new"
 
 struct connection;
 
@@ -43,6 +43,7 @@ struct control {
 	const struct control_command *table; /* borrowed */
 	void *userdata;
 	struct log_ctx log;
+	usec_t idle_usec;
 	/* owned */
 	char *path;
 	int fd;
@@ -164,7 +165,7 @@ void control_request_end(
 		c->request = NULL;
 		command_end_pack(code, message, &frame);
 		connection_send(c, &frame);
-		loop_timer_set_after(c->idle, IDLE_USEC);
+		loop_timer_set_after(c->idle, c->control->idle_usec);
 	}
 	free(request);
 }
@@ -381,7 +382,7 @@ static int connection_new(struct control *control, int *fd, struct err *err)
 	c->pid = peer.pid;
 	c->uid = peer.uid;
 	c->idle = loop_timer_new(control->loop, on_idle, c);
-	loop_timer_set_after(c->idle, IDLE_USEC);
+	loop_timer_set_after(c->idle, c->control->idle_usec);
 	list_append(&control->connections, &c->link);
 	control->n_connections++;
 	control->n_readers += right == CONTROL_READ;
@@ -520,6 +521,7 @@ int control_new(
 	control->table = params->table;
 	control->userdata = params->userdata;
 	control->log = (struct log_ctx){ params->log, "OP", "control" };
+	control->idle_usec = params->idle_usec ? params->idle_usec : IDLE_DEFAULT_USEC;
 	control->path = xstrdup(params->socket_path);
 	control->fd = -1;
 	control->pause = loop_timer_new(params->loop, on_pause_over, control);

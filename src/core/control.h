@@ -40,6 +40,7 @@ struct control_params {
 	const struct control_command *table; /* ends with name NULL */
 	void *userdata;                      /* for run */
 	const struct log_ctx *log;
+	usec_t idle_usec; /* for a request to arrive; 0 = 60 s */
 };
 
 int control_new(

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The commands account show and account create. */
+#include <errno.h>
 #include <string.h>
 
 #include "ctl/columns.h"
