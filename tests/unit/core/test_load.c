@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "core/load.h"
+#include "tests/lib/test.h"
+#include "tests/lib/test_log.h"
+#include "tests/lib/test_tmpdir.h"
+#include "util/mem.h"
+
+struct fixture {
+	struct loop *loop;
+	char *dir;
+	struct load_params params;
+	struct conf_report report;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = xnew(struct fixture);
+
+	f->dir = test_tmpdir_new();
+	assert_int_equal(loop_new_epoll(&f->loop, NULL), 0);
+	f->params = (struct load_params){
+		.conf = { .directory = f->dir },
+		.loop = f->loop,
+	};
+	conf_report_init(&f->report);
+	*state = f;
+	return test_log_setup(NULL);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	conf_report_done(&f->report);
+	loop_free(f->loop);
+	test_tmpdir_free(f->dir);
+	free(f);
+	return test_log_teardown(NULL);
+}
+
+static void write_main(struct fixture *f, const char *text)
+{
+	free(test_tmpdir_write(f->dir, "postseal.conf", text));
+}
+
+/* With a folder of plugins that is there. */
+static void write_good(struct fixture *f, const char *text)
+{
+	_cleanup_(freep) char *whole =
+		xasprintf("plugin_directory = %s\n%s", f->dir, text);
+
+	write_main(f, whole);
+}
+
+static bool has_entry(const struct fixture *f, const char *part)
+{
+	for (size_t i = 0; i < f->report.n; i++) {
+		_cleanup_(freep) char *text =
+			conf_report_format_entry(&f->report.entry[i]);
+		if (strstr(text, part))
+			return true;
+	}
+	return false;
+}
+
+/* --- the light look ----------------------------------------------------------------------- */
+
+/* clang-format off */
+static const struct early {
+	const char *name;
+	const char *text;
+	const char *override; /* NULL = none */
+	const char *value;    /* NULL = the default */
+} earlies[] = {
+	{ "nothing", "", NULL, NULL },
+	{ "plain", "plugin_directory = /a\n", NULL, "/a" },
+	{ "without blanks", "plugin_directory=/a", NULL, "/a" },
+	{ "the last one", "plugin_directory = /a\nplugin_directory = /b\n", NULL, "/b" },
+	{ "quoted, with a comment", "plugin_directory = \"/a b\" # why\n", NULL, "/a b" },
+	{ "continued", "plugin_directory = \\\n\t/a\n", NULL, "/a" },
+	{ "in a comment", "#plugin_directory = /a\n", NULL, NULL },
+	{ "in a block", "policy default {\n\tplugin_directory = /a\n}\n", NULL, NULL },
+	{ "behind a block", "policy default {\n\tx = y\n}\nplugin_directory = /a\n", NULL, "/a" },
+	{ "a longer name", "plugin_directory_x = /a\n", NULL, NULL },
+	{ "relative", "plugin_directory = a\n", NULL, NULL },
+	{ "expanded", "plugin_directory = $nothing/a\n", NULL, NULL },
+	{ "among errors", "}\nfrob\nplugin_directory = /a\n{{{\n", NULL, "/a" },
+	{ "overridden", "plugin_directory = /a\n", "plugin_directory=/o", "/o" },
+	{ "another override", "plugin_directory = /a\n", "workers=1", "/a" },
+	{ "an override of a block", "plugin_directory = /a\n", "policy x/plugin_directory=/o", "/a" },
+};
+
+/* clang-format on */
+
+static void test_early(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(freep) char *fallback =
+		load_find_early(&f->params.conf, "plugin_directory");
+
+	assert_non_null(fallback);
+	for (size_t i = 0; i < ARRAY_SIZE(earlies); i++) {
+		const struct early *row = &earlies[i];
+		const char *const overrides[] = { row->override, NULL };
+		const char *expected = row->value ? row->value : fallback;
+
+		test_case(row->name);
+		write_main(f, row->text);
+		f->params.conf.overrides = overrides;
+		_cleanup_(freep) char *value =
+			load_find_early(&f->params.conf, "plugin_directory");
+		assert_string_equal(value, expected);
+	}
+}
+
+/* --- the full reading ---------------------------------------------------------------------- */
+
+static void test_good(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(loaded_done) struct loaded loaded = { 0 };
+
+	write_good(f, "workers = 3\n");
+	assert_int_equal(load_configuration(&loaded, &f->params, &f->report), 0);
+	assert_int_equal(f->report.n, 0);
+	assert_int_equal(conf_get_int(conf_get_root(loaded.conf), "workers"), 3);
+	assert_non_null(loaded.host);
+	assert_non_null(loaded.schema);
+}
+
+static void test_wrong(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded loaded = { 0 };
+
+	write_good(f, "frob = 3\nworkers = many\n");
+	assert_int_equal(load_configuration(&loaded, &f->params, &f->report), -EINVAL);
+	assert_null(loaded.conf);
+	assert_int_equal(f->report.n_errors, 2);
+	assert_true(has_entry(f, "postseal.conf line 2: frob: "));
+	assert_true(has_entry(f, "postseal.conf line 3: workers: "));
+}
+
+/* What only the whole can tell is an error like any other. */
+static void test_policy(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded loaded = { 0 };
+
+	write_good(f,
+		"listener imaps {\n\taddress = 127.0.0.1:10993\n\tprotocol = imap\n}\n");
+	assert_int_equal(load_configuration(&loaded, &f->params, &f->report), -EINVAL);
+	assert_null(loaded.conf);
+	assert_true(has_entry(f, "listener imaps"));
+	assert_true(has_entry(f, "backend"));
+}
+
+static void test_no_folder(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded loaded = { 0 };
+
+	write_main(f, "plugin_directory = /nowhere/plugins\nfrob = 1\n");
+	assert_int_equal(load_configuration(&loaded, &f->params, &f->report), -EINVAL);
+	assert_int_equal(f->report.n_errors, 1);
+	assert_true(has_entry(f, "plugin_directory: "));
+	assert_true(has_entry(f, "/nowhere/plugins"));
+}
+
+/* Said where the light look does not see it: an error, and not another folder. */
+static void test_said_too_late(void **state)
+{
+	struct fixture *f = *state;
+	struct loaded loaded = { 0 };
+
+	free(test_tmpdir_write(
+		f->dir, "more.conf", "workers = 2\nrun_directory = /somewhere\n"));
+	write_good(f, "!include more.conf\n");
+	assert_int_equal(load_configuration(&loaded, &f->params, &f->report), -EINVAL);
+	assert_int_equal(f->report.n_errors, 1);
+	assert_true(
+		has_entry(f, "more.conf line 2: run_directory: it is needed before"));
+}
+
+static void test_again(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(loaded_done) struct loaded loaded = { 0 };
+	_cleanup_(conf_unrefp) struct conf *conf = NULL;
+
+	write_good(f, "workers = 3\n");
+	assert_int_equal(load_configuration(&loaded, &f->params, &f->report), 0);
+	write_good(f, "workers = 4\n");
+	assert_int_equal(load_again(&conf, &loaded, &f->params, &f->report), 0);
+	assert_int_equal(f->report.n, 0);
+	assert_int_equal(conf_get_int(conf_get_root(conf), "workers"), 4);
+	assert_int_equal(conf_get_int(conf_get_root(loaded.conf), "workers"), 3);
+}
+
+static void test_again_wrong(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(loaded_done) struct loaded loaded = { 0 };
+	struct conf *conf = NULL;
+
+	write_good(f, "workers = 3\n");
+	assert_int_equal(load_configuration(&loaded, &f->params, &f->report), 0);
+	write_good(f, "frob = 4\n");
+	assert_int_equal(load_again(&conf, &loaded, &f->params, &f->report), -EINVAL);
+	assert_null(conf);
+	assert_int_equal(conf_get_int(conf_get_root(loaded.conf), "workers"), 3);
+}
+
+static void test_again_other_folder(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(loaded_done) struct loaded loaded = { 0 };
+	_cleanup_(conf_unrefp) struct conf *conf = NULL;
+
+	write_good(f, "");
+	assert_int_equal(load_configuration(&loaded, &f->params, &f->report), 0);
+	write_main(f, "plugin_directory = /elsewhere\n");
+	assert_int_equal(load_again(&conf, &loaded, &f->params, &f->report), 0);
+	assert_int_equal(f->report.n_errors, 0);
+	assert_true(has_entry(f, "line 1: warning: plugin_directory: plugins stay"));
+}
+
+#define test_files(fn) cmocka_unit_test_setup_teardown((fn), setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test_files(test_early),
+		test_files(test_good),
+		test_files(test_wrong),
+		test_files(test_policy),
+		test_files(test_no_folder),
+		test_files(test_said_too_late),
+		test_files(test_again),
+		test_files(test_again_wrong),
+		test_files(test_again_other_folder),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
