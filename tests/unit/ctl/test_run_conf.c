@@ -10,7 +10,7 @@
 
 /* No plugin is needed, since there is no domain. */
 #define AUTHORITY \
-	"authority le {\n\tdirectory = https://ca.example/d\n\teab_hmac_key = geheim\n}\n"
+	"authority le {\n\tdirectory = https://ca.example/d\n\teab_kid = k\n\teab_hmac_key = geheim\n}\n"
 #define LISTENER(port) \
 	"listener imaps {\n\taddress = 127.0.0.1:" port "\n\tprotocol = imap\n" \
 	"\tbackend = 127.0.0.1:10143\n}\n"
@@ -50,8 +50,8 @@ static void test_check_wrong(void **state)
 	assert_string_equal(f->out, "");
 	assert_non_null(strstr(f->err, "postseal.conf line 2: frob: "));
 	assert_non_null(
-		strstr(f->err, "postseal.conf line 8: listener imaps: address"));
-	assert_non_null(strstr(f->err, "postseal.conf line 12: log_level: "));
+		strstr(f->err, "postseal.conf line 9: listener imaps: address"));
+	assert_non_null(strstr(f->err, "postseal.conf line 13: log_level: "));
 	assert_non_null(
 		strstr(f->err, "postsealctl: configuration not usable: 3 errors\n"));
 }
