@@ -17,7 +17,8 @@ DEFINE_CLEANUP(struct instances *, instances_free)
  * calls are cancelled), others stay, new ones are opened. One that cannot be opened is
  * reported as an error and found NULL later. True if any was closed. */
 bool instances_follow(struct instances *instances, struct conf *conf);
-/* By kind and by what the configuration calls it ("http-01", "files second"). NULL: none. */
+/* By kind and by what lists of the configuration call it: the block's own name ("second"
+ * of `deploy files second { }`), or the plugin's. NULL: none. */
 struct plugin_instance *instances_find(
 	const struct instances *instances, enum postseal_kind kind, const char *name);
 /* The i-th of a kind, NULL behind the last; *ret_name is what it is called. */

@@ -68,6 +68,8 @@ static void add(struct fixture *f, const char *text)
 	events_add(f->events, LOG_LEVEL_INFO, "failed", "a.example", "%s", text);
 }
 
+static const struct store_event_range all = { .after = -1, .n = 100 };
+
 /* --- store and log ------------------------------------------------------------------------- */
 
 static int on_stored(const struct store_event *event, void *userdata)
@@ -90,8 +92,7 @@ static void test_stored(void **state)
 	events_add(f->events, LOG_LEVEL_NOTICE, "served", "a\nb", "seen \033[2J by %s",
 		"us");
 	events_add(f->events, LOG_LEVEL_INFO, "started", NULL, "%s", "hello");
-	assert_int_equal(
-		store_event_each(f->store, -1, 10, NULL, on_stored, &text, NULL), 0);
+	assert_int_equal(store_event_each(f->store, &all, on_stored, &text, NULL), 0);
 	assert_string_equal(text, "served|a?b|seen ?[2J by us\nstarted||hello\n");
 }
 
@@ -118,7 +119,7 @@ static void test_kept(void **state)
 
 	for (unsigned i = 0; i < 20; i++)
 		add(f, "x");
-	store_event_each(f->store, -1, 100, NULL, count_stored, &n, NULL);
+	store_event_each(f->store, &all, count_stored, &n, NULL);
 	assert_in_range(n, 5, 10);
 }
 
@@ -155,9 +156,8 @@ static void test_hanging(void **state)
 {
 	struct fixture *f = *state;
 
-	follow_conf(f,
-		"notify = note \"note second\"\nnotify note {\n\tlabel = a\n\tmode = "
-		"hang\n}\nnotify note second {\n\tlabel = b\n}\n");
+	follow_conf(f, "notify = note second\nnotify note {\n\tlabel = a\n\tmode = "
+		       "hang\n}\nnotify note second {\n\tlabel = b\n}\n");
 	add(f, "one");
 	add(f, "two");
 	fake_loop_run_ready(f->loop);
