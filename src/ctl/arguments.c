@@ -30,31 +30,39 @@ static void say(
 
 /* --- finding -------------------------------------------------------------------------- */
 
-static const struct arguments_option *find_letter(
-	const struct arguments *a, char letter)
+/* The i-th option of all tables, NULL behind the last. */
+static const struct arguments_option *get_option(const struct arguments *a, size_t i)
 {
 	for (size_t t = 0; t < ARGUMENTS_TABLES_MAX; t++) {
 		const struct arguments_option *row = a->table[t];
 
-		for (; row && row->name; row++) {
-			if (row->letter == letter)
+		for (; row && row->name; row++, i--)
+			if (i == 0)
 				return row;
-		}
+	}
+	return NULL;
+}
+
+static const struct arguments_option *find_letter(
+	const struct arguments *a, char letter)
+{
+	const struct arguments_option *row;
+
+	for (size_t i = 0; (row = get_option(a, i)); i++) {
+		if (row->letter == letter)
+			return row;
 	}
 	return NULL;
 }
 
 static const struct arguments_option *find_name(
-	const struct arguments *a, const char *name, size_t len)
+	const struct arguments *a, const char *name)
 {
-	for (size_t t = 0; t < ARGUMENTS_TABLES_MAX; t++) {
-		const struct arguments_option *row = a->table[t];
+	const struct arguments_option *row;
 
-		for (; row && row->name; row++) {
-			if (strlen(row->name) == len &&
-				strncmp(row->name, name, len) == 0)
-				return row;
-		}
+	for (size_t i = 0; (row = get_option(a, i)); i++) {
+		if (strcmp(row->name, name) == 0)
+			return row;
 	}
 	return NULL;
 }
@@ -62,14 +70,10 @@ static const struct arguments_option *find_name(
 static const char *nearest_name(const struct arguments *a, const char *name)
 {
 	const char *names[OPTIONS_MAX + 1] = { NULL };
-	size_t n = 0;
+	const struct arguments_option *row;
 
-	for (size_t t = 0; t < ARGUMENTS_TABLES_MAX; t++) {
-		const struct arguments_option *row = a->table[t];
-
-		for (; row && row->name && n < OPTIONS_MAX; row++)
-			names[n++] = row->name;
-	}
+	for (size_t i = 0; i < OPTIONS_MAX && (row = get_option(a, i)); i++)
+		names[i] = row->name;
 	return strtab_nearest(names, name);
 }
 
@@ -94,8 +98,8 @@ static int take_long(struct scan *scan, const char *text, struct err *err)
 {
 	size_t len = strcspn(text, "=");
 	const char *rest = text[len] == '=' ? text + len + 1 : NULL;
-	const struct arguments_option *option = find_name(scan->arguments, text, len);
 	_cleanup_(freep) char *name = xstrndup(text, len);
+	const struct arguments_option *option = find_name(scan->arguments, name);
 
 	if (!option) {
 		const char *nearest = nearest_name(scan->arguments, name);

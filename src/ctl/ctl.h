@@ -49,6 +49,12 @@ extern const struct arguments_option ctl_options[]; /* for all commands */
 int ctl_main(struct ctl *ctl, char *const *argv);
 
 /* Each a command of the table. */
-ctl_run_fn ctl_run_status, ctl_run_renew, ctl_run_reload, ctl_run_events,
-	ctl_run_plugins, ctl_run_account_show, ctl_run_account_create, ctl_run_check,
-	ctl_run_conf;
+int ctl_run_status(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_renew(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_reload(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_events(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_plugins(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_account_show(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_account_create(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_check(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_conf(struct ctl *ctl, const struct arguments *arguments);
