@@ -82,7 +82,6 @@ static int exit_of(enum command_exit code)
 int daemon_ask(struct ctl *ctl, const struct daemon_call *call)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
-	_cleanup_(json_view_unrefp) json_t *args = call->args;
 	_cleanup_(loop_freep) struct loop *own = NULL;
 	struct answer answer = { .ctl = ctl, .call = call, .code = COMMAND_FAILED };
 
@@ -90,6 +89,7 @@ int daemon_ask(struct ctl *ctl, const struct daemon_call *call)
 	answer.loop = ctl->loop ? ctl->loop : own;
 	if (r >= 0)
 		r = ask(&answer, &err);
+	json_decref(call->args);
 	if (r < 0)
 		print_err(ctl->err, &err);
 	return r < 0 ? CTL_FAILED : exit_of(answer.code);
