@@ -24,9 +24,9 @@ static void set_signals(posix_spawnattr_t *attr)
 	posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-static int spawn(const char *program, const char *argument, int fd, pid_t *ret_pid)
+static int spawn(const char *program, const char *title, int fd, pid_t *ret_pid)
 {
-	char *argv[] = { (char *)program, (char *)argument, NULL };
+	char *argv[] = { (char *)title, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 
@@ -42,7 +42,7 @@ static int spawn(const char *program, const char *argument, int fd, pid_t *ret_p
 	return -r;
 }
 
-int child_spawn(const char *program, const char *argument, pid_t *ret_pid, int *ret_fd,
+int child_spawn(const char *program, const char *title, pid_t *ret_pid, int *ret_fd,
 	struct err *err)
 {
 	int pair[2];
@@ -53,7 +53,7 @@ int child_spawn(const char *program, const char *argument, pid_t *ret_pid, int *
 			err, -errno, "socket pair for a link: %s", strerror(errno));
 	_cleanup_(closep) int ours = pair[0];
 	_cleanup_(closep) int theirs = pair[1];
-	int r = spawn(program, argument, theirs, ret_pid);
+	int r = spawn(program, title, theirs, ret_pid);
 	if (r < 0)
 		return err_set(err, r, "cannot start %s: %s", program, strerror(-r));
 	*ret_fd = TAKE_FD(ours);

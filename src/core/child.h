@@ -6,6 +6,6 @@
 
 #include "util/err.h"
 
-/* *ret_fd: our end. argv[0] is `program`; `argument` may be NULL. */
-int child_spawn(const char *program, const char *argument, pid_t *ret_pid, int *ret_fd,
+/* *ret_fd: our end. It is given no arguments; `title` is what ps(1) shows of it. */
+int child_spawn(const char *program, const char *title, pid_t *ret_pid, int *ret_fd,
 	struct err *err);

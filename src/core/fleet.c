@@ -31,7 +31,7 @@ struct seat {
 };
 
 struct fleet {
-	struct fleet_params in;
+	struct fleet_params in; /* borrowed members, but for the program */
 	struct log_ctx log;
 	struct worker_events events;
 	struct seat *seats; /* owned; in.n_workers */
@@ -676,6 +676,7 @@ int fleet_new(struct fleet **ret, const struct fleet_params *params, struct err 
 	_cleanup_(fleet_freep) struct fleet *fleet = xnew(struct fleet);
 
 	fleet->in = *params;
+	fleet->in.program = xstrdup(params->program);
 	fleet->log = (struct log_ctx){ params->log, NULL, NULL };
 	fleet->events = (struct worker_events){
 		.on_message = on_worker_message,
@@ -731,6 +732,7 @@ struct fleet *fleet_free(struct fleet *fleet)
 	loop_timer_free(fleet->stats_timer);
 	free_answers(fleet);
 	link_configure_done(&fleet->configure);
+	free((char *)fleet->in.program);
 	free(fleet);
 	return NULL;
 }

@@ -497,7 +497,8 @@ static int take_chain(struct job *job, struct err *err)
 
 	store_certificate_done(&job->issued);
 	job->issued = (struct store_certificate){ 0 };
-	xstrset(&job->slot.challenges, solver_get_note(job->solver));
+	if (*solver_get_note(job->solver))
+		xstrset(&job->slot.challenges, solver_get_note(job->solver));
 	int r = issued_take(&job->issued, &params, err);
 	if (r < 0) {
 		finish_order(job); /* the same would come again */

@@ -222,9 +222,9 @@ static void check_domain(
 		report_error(check, domain, "challenge", "is empty: name at least one");
 	if (strv_length(conf_get_list(domain, "key_type")) == 0)
 		report_error(check, domain, "key_type", "is empty: name at least one");
-	if (strv_length(conf_get_list(domain, "authority")) == 0)
+	if (!policy_get_authority(check->conf, domain))
 		report_error(check, domain, "authority",
-			"is empty: name an authority block");
+			"there is no authority block: who shall issue?");
 	if (strv_length(conf_get_list(domain, "deploy")) == 0)
 		report_error(check, domain, "deploy",
 			"is empty: name front or deploy blocks, or nobody is served");

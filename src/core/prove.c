@@ -17,9 +17,11 @@
 #define PROVE_PAUSE_USEC (200 * USEC_PER_MSEC) /* doubled each time */
 
 /* TLS 1.2 and 1.3 with one kind of certificate only. */
-#define PRIORITY_ECDSA                                                 \
-	"NORMAL:-ECDHE-RSA:-RSA:-DHE-RSA:-SIGN-ALL:+SIGN-ECDSA-SHA256" \
-	":+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SHA512:+SIGN-EDDSA-ED25519"
+#define PRIORITY_ECDSA                                                        \
+	"NORMAL:-ECDHE-RSA:-RSA:-DHE-RSA:-SIGN-ALL:+SIGN-ECDSA-SHA256"        \
+	":+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SHA512:+SIGN-ECDSA-SECP256R1-SHA256" \
+	":+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-ECDSA-SECP521R1-SHA512"          \
+	":+SIGN-EDDSA-ED25519"
 #define PRIORITY_RSA                                                      \
 	"NORMAL:-ECDHE-ECDSA:-SIGN-ALL:+SIGN-RSA-SHA256:+SIGN-RSA-SHA384" \
 	":+SIGN-RSA-SHA512:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384"

@@ -99,7 +99,8 @@ int worker_start(
 	w->label = xasprintf("worker %u", params->index);
 	w->log = (struct log_ctx){ params->log, "WORKER", w->label };
 	w->started_usec = loop_now(params->loop);
-	int r = child_spawn(params->program, w->label, &w->pid, &fd, err);
+	_cleanup_(freep) char *title = xasprintf("postseal-front: %s", w->label);
+	int r = child_spawn(params->program, title, &w->pid, &fd, err);
 	if (r >= 0)
 		r = loop_child_new(&w->child, params->loop, w->pid, on_ended, w, err);
 	if (r >= 0)

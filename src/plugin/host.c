@@ -5,10 +5,8 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "plugin/priv.h"
 #include "util/mem.h"
@@ -159,18 +157,15 @@ int plugin_host_add(struct plugin_host *host, const struct postseal_plugin *desc
 
 /* --- shared objects ---------------------------------------------------------------------- */
 
-/* By descriptor, so that what was checked is what is loaded. */
-static int open_object(int directory, const char *name, void **ret, struct err *err)
+/* By its path: nobody but who is trusted can change it between the look and the load. */
+static int open_object(const char *path, void **ret, struct err *err)
 {
-	_cleanup_(closep) int fd =
-		openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (lstat(path, &st) < 0)
 		return err_set_kind(err, ERR_PLUGIN, -errno, "%s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return err_set_kind(err, ERR_PLUGIN, -EINVAL, "is not a regular file");
-	_cleanup_(freep) char *path = xasprintf("/proc/self/fd/%d", fd);
 	*ret = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!*ret)
 		return err_set_kind(
@@ -178,14 +173,13 @@ static int open_object(int directory, const char *name, void **ret, struct err *
 	return 0;
 }
 
-static int load_object(struct plugin_host *host, int directory, const char *path,
-	const char *name, struct err *err)
+static int load_object(struct plugin_host *host, const char *path, struct err *err)
 {
 	void *object = NULL;
 	int r = plugin_trust_check(path, err);
 
 	if (r >= 0)
-		r = open_object(directory, name, &object, err);
+		r = open_object(path, &object, err);
 	if (r < 0)
 		return r;
 	const struct postseal_plugin *descriptor = dlsym(object, "postseal_plugin");
@@ -208,12 +202,12 @@ static int is_object(const struct dirent *entry)
 }
 
 static void try_object(
-	struct plugin_host *host, int fd, const char *directory, const char *name)
+	struct plugin_host *host, const char *directory, const char *name)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	_cleanup_(freep) char *path = xasprintf("%s/%s", directory, name);
 
-	if (load_object(host, fd, path, name, &err) >= 0)
+	if (load_object(host, path, &err) >= 0)
 		return;
 	_cleanup_(freep) char *text = err_format(&err);
 	log_warning(host->in.log, "plugin %s is left out: %s", path, text);
@@ -226,13 +220,12 @@ int plugin_host_load(struct plugin_host *host, const char *directory, struct err
 
 	if (r < 0)
 		return r;
-	_cleanup_(closep) int fd = open(directory, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-	int n = fd < 0 ? -1 : scandir(directory, &names, is_object, alphasort);
+	int n = scandir(directory, &names, is_object, alphasort);
 	if (n < 0)
 		return err_set_kind(err, ERR_CONFIG, -errno, "plugin folder %s: %s",
 			directory, strerror(errno));
 	for (int i = 0; i < n; i++) {
-		try_object(host, fd, directory, names[i]->d_name);
+		try_object(host, directory, names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);
