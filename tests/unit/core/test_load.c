@@ -166,7 +166,7 @@ static void test_no_folder(void **state)
 	assert_int_equal(load_configuration(&loaded, &f->params, &f->report), -EINVAL);
 	assert_int_equal(f->report.n_errors, 1);
 	assert_true(has_entry(f, "plugin_directory: "));
-	assert_true(has_entry(f, "/nowhere/plugins"));
+	assert_true(has_entry(f, "/nowhere"));
 }
 
 /* Said where the light look does not see it: an error, and not another folder. */
