@@ -72,7 +72,8 @@ static void print_understood(FILE *out, const struct loaded *loaded)
 
 	for (size_t i = 0; (block = conf_get_block(loaded->conf, "domain", i)); i++)
 		print_domain(columns, block);
-	columns_print(columns, out);
+	if (conf_count_blocks(loaded->conf, "domain") > 0)
+		columns_print(columns, out);
 	for (size_t i = 0; (block = conf_get_block(loaded->conf, "listener", i)); i++)
 		print_line(out, "listener %s on %s", conf_block_get_name(block),
 			conf_get_text(block, "address"));
