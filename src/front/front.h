@@ -38,3 +38,10 @@ struct front {
 	front_empty_fn *on_empty; /* the last connection has ended */
 	void *userdata;
 };
+
+/* lookups, on_empty and userdata are the worker's to set; cache, placeholder and names
+ * come with CONFIGURE. priority: NULL = TLS_CONTEXT_PRIORITY. On error: front_done. */
+int front_init(
+	struct front *front, struct loop *loop, const char *priority, struct err *err);
+/* Ends all connections at once, silently. */
+void front_done(struct front *front);

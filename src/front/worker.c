@@ -541,44 +541,6 @@ static void on_closed(const struct err *err, void *userdata)
 
 /* --- making and ending --------------------------------------------------------------- */
 
-static int front_init(struct front *front, const struct worker_params *params,
-	struct worker *worker, struct err *err)
-{
-	const char *priority =
-		params->priority ? params->priority : TLS_CONTEXT_PRIORITY;
-
-	front->loop = params->loop;
-	list_init(&front->conns);
-	front->lookups = lookups_new(send_lookup, worker);
-	front->answers = answers_new();
-	front->rx = xnew_array(uint8_t, FRONT_RX_BYTES);
-	front->plain = xnew_array(uint8_t, FRONT_PLAIN_BYTES);
-	front->on_empty = on_empty;
-	front->userdata = worker;
-	int r = gnutls_priority_init(&front->priority, priority, NULL);
-	if (r < 0)
-		return err_set(err, -EINVAL, "priorities: %s", gnutls_strerror(r));
-	return tls_context_new_credentials(&front->credentials, err);
-}
-
-static void front_done(struct front *front)
-{
-	front->on_empty = NULL;
-	conn_close_all(front);
-	lookups_free(front->lookups);
-	answers_free(front->answers);
-	cache_free(front->cache);
-	names_done(&front->names);
-	tls_context_unref(front->placeholder);
-	if (front->credentials)
-		gnutls_certificate_free_credentials(front->credentials);
-	if (front->priority)
-		gnutls_priority_deinit(front->priority);
-	explicit_bzero(front->ticket_key, sizeof(front->ticket_key));
-	free(front->rx);
-	free(front->plain);
-}
-
 int worker_new(struct worker **ret, const struct worker_params *params, struct err *err)
 {
 	_cleanup_(worker_freep) struct worker *worker = xnew(struct worker);
@@ -592,7 +554,10 @@ int worker_new(struct worker **ret, const struct worker_params *params, struct e
 	worker->ended = params->ended;
 	worker->userdata = params->userdata;
 	worker->timer = loop_timer_new(params->loop, on_timer, worker);
-	int r = front_init(&worker->front, params, worker, err);
+	worker->front.on_empty = on_empty;
+	worker->front.userdata = worker;
+	worker->front.lookups = lookups_new(send_lookup, worker);
+	int r = front_init(&worker->front, params->loop, params->priority, err);
 	if (r == 0)
 		r = frame_stream_new(
 			&worker->link, params->loop, params->link_fd, &link, err);
