@@ -15,11 +15,12 @@ struct fixture {
 	int backend;
 };
 
-static struct fixture begin(const struct link_listener *listener)
+static struct fixture begin_with(
+	const struct link_listener *listener, const char *priority)
 {
 	struct fixture f = { .rig = rig_new(NULL, 0) };
 	struct link_listener m = *listener;
-	struct rig_client_params params = { .name = "a.test" };
+	struct rig_client_params params = { .name = "a.test", .priority = priority };
 
 	m.name = "imaps";
 	m.protocol = LINK_PROTOCOL_IMAP;
@@ -29,6 +30,11 @@ static struct fixture begin(const struct link_listener *listener)
 	f.client = rig_client_open(f.rig, &params);
 	f.backend = rig_accept(f.rig);
 	return f;
+}
+
+static struct fixture begin(const struct link_listener *listener)
+{
+	return begin_with(listener, NULL);
 }
 
 static void end(struct fixture *f)
@@ -82,9 +88,9 @@ static void test_early_words(void **state)
 	rig_free(rig);
 }
 
-static void test_client_ends_first(void **state)
+static void check_client_ends_first(const char *priority)
 {
-	struct fixture f = begin(&(struct link_listener){ 0 });
+	struct fixture f = begin_with(&(struct link_listener){ 0 }, priority);
 	char buf[4];
 
 	rig_client_write(f.client, "QUIT", 4);
@@ -101,9 +107,15 @@ static void test_client_ends_first(void **state)
 	end(&f);
 }
 
-static void test_backend_ends_first(void **state)
+static void test_client_ends_first(void **state)
 {
-	struct fixture f = begin(&(struct link_listener){ 0 });
+	check_client_ends_first("NORMAL:-VERS-ALL:+VERS-TLS1.3");
+	check_client_ends_first("NORMAL:-VERS-ALL:+VERS-TLS1.2");
+}
+
+static void check_backend_ends_first(const char *priority)
+{
+	struct fixture f = begin_with(&(struct link_listener){ 0 }, priority);
 	char buf[4];
 
 	rig_write(f.rig, f.backend, "BYE!", 4);
@@ -117,6 +129,12 @@ static void test_backend_ends_first(void **state)
 	assert_true(rig_is_closed(f.rig, f.backend));
 	rig_until(f.rig, rig_get_stats(f.rig)->connections == 0);
 	end(&f);
+}
+
+static void test_backend_ends_first(void **state)
+{
+	check_backend_ends_first("NORMAL:-VERS-ALL:+VERS-TLS1.3");
+	check_backend_ends_first("NORMAL:-VERS-ALL:+VERS-TLS1.2");
 }
 
 /* Without a close_notify: the backend is told all the same. */
