@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""postseald with a configuration of its own, and postsealctl against it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+
+from .process import PeerError, Process, tail, wait_until
+
+TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+
+VALGRIND = [
+    "valgrind", "--quiet", "--trace-children=yes", "--error-exitcode=99",
+    "--leak-check=full", "--errors-for-leak-kinds=definite",
+    "--show-leak-kinds=definite", "--child-silent-after-fork=yes",
+]  # fmt: skip
+
+
+class Programs:
+    """An installation: where the programs are below its prefix."""
+
+    def __init__(self, prefix=None):
+        prefix = prefix or os.environ.get("POSTSEAL_ROOT")
+        self.prefix = prefix or os.path.join(TREE, "build", "dev", "root")
+        self.daemon = os.path.join(self.prefix, "sbin", "postseald")
+        self.ctl = os.path.join(self.prefix, "bin", "postsealctl")
+        self.plugins = os.path.join(self.prefix, "lib", "postseal", "plugins")
+
+    def run(self, program, *words, timeout=60, **how):
+        """One program to its end, with its output as text."""
+        return subprocess.run(
+            [program, *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            **how,
+        )
+
+
+class Postseald:
+    """`folder` must be short: the control socket is below it."""
+
+    def __init__(self, folder, programs, config):
+        self.folder = folder
+        self.programs = programs
+        self.conf_dir = os.path.join(folder, "conf")
+        self.state_dir = os.path.join(folder, "state")
+        self.run_dir = os.path.join(folder, "run")
+        self.database = os.path.join(self.state_dir, "postseal.db")
+        self.log_path = os.path.join(folder, "postseald.log")
+        self.options = []
+        self.exit_code_wanted = 0
+        self.process = None
+        self.messages = []
+        self._notify = None
+        os.makedirs(self.conf_dir, mode=0o755, exist_ok=True)
+        self.write(config)
+
+    # --- configuration ---------------------------------------------------------
+
+    def write(self, text, name="postseal.conf", mode=0o644):
+        path = os.path.join(self.conf_dir, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def config(self, name="postseal.conf"):
+        with open(os.path.join(self.conf_dir, name), encoding="utf-8") as file:
+            return file.read()
+
+    def replace(self, old, new):
+        text = self.config()
+        if old not in text:
+            raise PeerError(f"the configuration has no {old!r}")
+        self.write(text.replace(old, new))
+
+    # --- life --------------------------------------------------------------------
+
+    def start(self, wait=True, timeout=60):
+        self._open_notify_socket()
+        argv = [self.programs.daemon, "-c", self.conf_dir, *self.options]
+        if os.environ.get("POSTSEAL_VALGRIND"):
+            argv = [*VALGRIND, f"--log-file={self.folder}/valgrind.%p", *argv]
+        self.process = Process(
+            argv,
+            self.log_path,
+            env={"NOTIFY_SOCKET": self._notify.getsockname(), **self._sanitizers()},
+        )
+        if wait:
+            wait_until(self._is_ready, "postseald ready", timeout)
+        return self
+
+    def _sanitizers(self):
+        return {
+            "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:exitcode=23",
+            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        }
+
+    def _open_notify_socket(self):
+        self.close()
+        self.messages = []
+        path = os.path.join(self.folder, "notify")
+        if os.path.exists(path):
+            os.unlink(path)
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.bind(path)
+        self._notify.setblocking(False)
+
+    def read_messages(self):
+        """What it has told the service manager since its start."""
+        while self._notify:
+            try:
+                data = self._notify.recv(4096)
+            except BlockingIOError:
+                break
+            self.messages.append(data.decode(errors="replace"))
+        return self.messages
+
+    def _is_ready(self):
+        self.process.check_alive()
+        return any("READY=1" in text for text in self.read_messages())
+
+    def is_running(self):
+        return self.process is not None and self.process.is_running()
+
+    def stop(self, signo=signal.SIGTERM, timeout=30):
+        code = self.process.stop(signo, timeout)
+        self.read_messages()
+        return code
+
+    def close(self):
+        if self._notify:
+            self.read_messages()
+            self._notify.close()
+            self._notify = None
+
+    def log(self):
+        return self.process.log() if self.process else ""
+
+    def log_tail(self):
+        return tail(self.log_path)
+
+    # --- postsealctl -----------------------------------------------------------
+
+    def ctl(self, *words, timeout=60, **how):
+        return self.programs.run(
+            self.programs.ctl, "-c", self.conf_dir, *words, timeout=timeout, **how
+        )
+
+    def status(self):
+        """{"certificates": […], "summary": {…}}"""
+        done = self.ctl("status", "--json")
+        if done.returncode not in (0, 2):
+            raise PeerError(f"status ended with {done.returncode}: {done.stderr}")
+        return json.loads(done.stdout)
+
+    def slots(self, domain):
+        rows = self.status()["certificates"]
+        return [row for row in rows if row["domain"] == domain]
+
+    def slot(self, domain):
+        rows = self.slots(domain)
+        if len(rows) != 1:
+            raise PeerError(f"{domain} has {len(rows)} certificates")
+        return rows[0]
+
+    def wait_state(self, domain, state, timeout=30):
+        """Every certificate of the domain in that state; the first row."""
+        seen = []
+
+        def is_there():
+            self.process.check_alive()
+            seen[:] = self.slots(domain)
+            return seen and all(row["state"] == state for row in seen)
+
+        try:
+            wait_until(is_there, f"{domain} {state}", timeout, step=0.1)
+        except PeerError as error:
+            raise PeerError(f"{error}\n{seen}\n{self.log_tail()}") from None
+        return seen[0]
+
+    def wait_served(self, *domains, timeout=30):
+        return [self.wait_state(domain, "served", timeout) for domain in domains]
+
+    def renew(self, domain, timeout=60):
+        """Ordered and waited for, whether it went well or not."""
+        return self.ctl("renew", domain, "--force", "--wait", timeout=timeout)
+
+    def events(self, *words):
+        done = self.ctl("events", "--json", "-n", "10000", *words)
+        if done.returncode != 0:
+            raise PeerError(f"events ended with {done.returncode}: {done.stderr}")
+        return [json.loads(line) for line in done.stdout.splitlines() if line]
