@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -30,12 +31,20 @@ struct seat {
 	unsigned index;
 };
 
+/* Hashes of names under the workers' key. */
+struct names {
+	const struct hash_key *key;
+	uint64_t *hash; /* owned */
+	size_t n, size;
+};
+
 struct fleet {
 	struct fleet_params in; /* borrowed members, but for the program */
 	struct log_ctx log;
 	struct worker_events events;
 	struct seat *seats; /* owned; in.n_workers */
 	struct link_configure configure;
+	struct names names;  /* as the workers know them; sorted */
 	struct map *answers; /* key → struct link_answer, owned */
 	uint64_t last_id;
 	struct list ops; /* fleet_op.entry */
@@ -323,12 +332,6 @@ void fleet_withdraw(
 
 /* --- names and listeners ------------------------------------------------------------------------ */
 
-struct names {
-	const struct hash_key *key;
-	uint64_t *hash; /* owned */
-	size_t n, size;
-};
-
 static void add_name(const char *name, void *userdata)
 {
 	struct names *names = userdata;
@@ -341,33 +344,75 @@ static void add_name(const char *name, void *userdata)
 	names->hash[names->n++] = hash_bytes(names->key, name, strlen(name));
 }
 
-static void collect_names(struct fleet *fleet, struct names *names)
+static int compare_hashes(const void *a, const void *b)
 {
-	*names = (struct names){ .key = &fleet->configure.names_key };
-	fleet->in.names(add_name, names, fleet->in.userdata);
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
 }
 
-static void send_names(struct worker *worker, const struct names *names)
+/* Sorted and without duplicates. */
+static void collect_names(struct fleet *fleet, struct names *names)
 {
-	send_to(worker, LINK_NAMES_RESET, NULL, NULL);
+	size_t n = 0;
+
+	*names = (struct names){ .key = &fleet->configure.names_key };
+	fleet->in.names(add_name, names, fleet->in.userdata);
+	if (names->n > 0)
+		qsort(names->hash, names->n, sizeof(*names->hash), compare_hashes);
+	for (size_t i = 0; i < names->n; i++)
+		if (i == 0 || names->hash[i] != names->hash[i - 1])
+			names->hash[n++] = names->hash[i];
+	names->n = n;
+}
+
+static void send_names(
+	struct worker *worker, enum link_type type, const struct names *names)
+{
 	for (size_t at = 0; at < names->n; at += LINK_NAMES_PER_FRAME) {
 		struct link_names part = {
 			.hash = names->hash + at,
 			.n = MIN(names->n - at, (size_t)LINK_NAMES_PER_FRAME),
 		};
-		send_to(worker, LINK_NAMES_ADD, pack_names, &part);
+		send_to(worker, type, pack_names, &part);
 	}
 }
 
+/* What is in a and not in b. */
+static void subtract_names(
+	const struct names *a, const struct names *b, struct names *ret)
+{
+	size_t k = 0;
+
+	*ret = (struct names){ .hash = xnew_array(uint64_t, a->n + 1) };
+	for (size_t i = 0; i < a->n; i++) {
+		while (k < b->n && b->hash[k] < a->hash[i])
+			k++;
+		if (k == b->n || b->hash[k] != a->hash[i])
+			ret->hash[ret->n++] = a->hash[i];
+	}
+}
+
+/* Differences, so that no name is unknown to a running worker for a moment. */
 void fleet_update_names(struct fleet *fleet)
 {
-	struct names names;
+	struct names names, added, dropped;
 
 	collect_names(fleet, &names);
-	for (unsigned i = 0; i < fleet->in.n_workers; i++)
-		if (fleet->seats[i].worker)
-			send_names(fleet->seats[i].worker, &names);
-	free(names.hash);
+	subtract_names(&names, &fleet->names, &added);
+	subtract_names(&fleet->names, &names, &dropped);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		struct worker *worker = fleet->seats[i].worker;
+
+		if (!worker)
+			continue;
+		send_names(worker, LINK_NAMES_ADD, &added);
+		send_names(worker, LINK_NAMES_DROP, &dropped);
+	}
+	free(added.hash);
+	free(dropped.hash);
+	free(fleet->names.hash);
+	fleet->names = names;
 }
 
 static int send_listener(const struct link_listener *message, int fd,
@@ -536,14 +581,11 @@ static void tell_everything(struct fleet *fleet, struct worker *worker)
 {
 	const char *key;
 	struct link_answer *answer;
-	struct names names;
 	size_t pos;
 
 	send_to(worker, LINK_CONFIGURE, pack_configure, &fleet->configure);
 	send_listeners(fleet, worker);
-	collect_names(fleet, &names);
-	send_names(worker, &names);
-	free(names.hash);
+	send_names(worker, LINK_NAMES_ADD, &fleet->names);
 	map_foreach(fleet->answers, pos, key, answer)
 		send_to(worker, LINK_ANSWER, pack_answer, answer);
 	send_to(worker, LINK_START, NULL, NULL);
@@ -732,6 +774,7 @@ struct fleet *fleet_free(struct fleet *fleet)
 	loop_timer_free(fleet->stats_timer);
 	free_answers(fleet);
 	link_configure_done(&fleet->configure);
+	free(fleet->names.hash);
 	free((char *)fleet->in.program);
 	free(fleet);
 	return NULL;
@@ -744,6 +787,7 @@ int fleet_start(
 
 	fleet->ready = ready;
 	fleet->ready_userdata = userdata;
+	collect_names(fleet, &fleet->names);
 	for (unsigned i = 0; r >= 0 && i < fleet->in.n_workers; i++)
 		r = start_worker(&fleet->seats[i], err);
 	if (r < 0)

@@ -88,7 +88,7 @@ static int load(struct manager *m, struct err *err)
 	if (r >= 0)
 		return 0;
 	return err_set_kind(err, ERR_CONFIG, -EINVAL,
-		"the configuration has %zu errors", report.n_errors);
+		"the configuration has %zu error(s)", report.n_errors);
 }
 
 static int open_http(struct manager *m, struct err *err)
@@ -415,7 +415,8 @@ int manager_reload(struct manager *m, struct conf_report *report, struct err *er
 		_cleanup_(freep) char *text =
 			err && err_is_set(err)
 				? err_format(err)
-				: xasprintf("%zu errors", report->n_errors);
+				: xasprintf("%zu error%s", report->n_errors,
+					  report->n_errors == 1 ? "" : "s");
 		events_add(m->events, LOG_LEVEL_ERROR, "reload", NULL,
 			"refused, the configuration in force stays: %s", text);
 	}
