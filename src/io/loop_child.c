@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Children as I/O: a pidfd becomes readable when its process ends; no SIGCHLD. */
+/*
+ * Children as I/O: a pidfd becomes readable when its process ends; no SIGCHLD. Where
+ * there is none (valgrind 3.19 knows no pidfd_open), the child is looked at by a timer.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -9,17 +12,19 @@
 #include "io/loop_priv.h"
 #include "util/mem.h"
 
+#define LOOK_USEC (20 * USEC_PER_MSEC)
+
 struct loop_child {
 	pid_t pid;
-	int fd;             /* owned; the pidfd */
-	struct loop_io *io; /* owned; NULL once it was reported */
+	int fd;                   /* owned; the pidfd; -1: there is none */
+	struct loop_io *io;       /* owned; NULL once it was reported */
+	struct loop_timer *timer; /* owned; NULL with a pidfd */
 	loop_child_fn *fn;
 	void *userdata; /* borrowed */
 };
 
-static void on_child(struct loop_io *io, unsigned events, void *userdata)
+static void reap(struct loop_child *child)
 {
-	struct loop_child *child = userdata;
 	int status = 0;
 	pid_t r = waitpid(child->pid, &status, WNOHANG);
 
@@ -29,7 +34,32 @@ static void on_child(struct loop_io *io, unsigned events, void *userdata)
 	if (r < 0)
 		status = W_EXITCODE(255, 0);
 	child->io = loop_io_free(child->io);
+	if (child->timer)
+		loop_timer_disarm(child->timer);
 	child->fn(child->pid, status, child->userdata);
+}
+
+static void on_child(struct loop_io *io, unsigned events, void *userdata)
+{
+	reap(userdata);
+}
+
+static void on_look(struct loop_timer *timer, void *userdata)
+{
+	/* Armed before: its callback may free the child, and the timer with it. */
+	loop_timer_set_after(timer, LOOK_USEC);
+	reap(userdata);
+}
+
+static int watch_pidfd(struct loop_child *child, struct loop *loop, struct err *err)
+{
+	return loop_io_new(&child->io, loop, child->fd, LOOP_IN, on_child, child, err);
+}
+
+static void watch_by_timer(struct loop_child *child, struct loop *loop)
+{
+	child->timer = loop_timer_new(loop, on_look, child);
+	loop_timer_set_after(child->timer, LOOK_USEC);
 }
 
 int loop_child_new(struct loop_child **ret, struct loop *loop, pid_t pid,
@@ -41,12 +71,16 @@ int loop_child_new(struct loop_child **ret, struct loop *loop, pid_t pid,
 	child->fn = fn;
 	child->userdata = userdata;
 	child->fd = pidfd_open(pid, 0);
-	if (child->fd < 0)
+	if (child->fd < 0 && errno != ENOSYS)
 		return err_set(err, -errno, "pidfd of process %d: %s", (int)pid,
 			strerror(errno));
-	int r = loop_io_new(&child->io, loop, child->fd, LOOP_IN, on_child, child, err);
-	if (r < 0)
-		return err_wrap(err, r, "process %d", (int)pid);
+	if (child->fd < 0) {
+		watch_by_timer(child, loop);
+	} else {
+		int r = watch_pidfd(child, loop, err);
+		if (r < 0)
+			return err_wrap(err, r, "process %d", (int)pid);
+	}
 	*ret = TAKE_PTR(child);
 	return 0;
 }
@@ -55,6 +89,7 @@ struct loop_child *loop_child_free(struct loop_child *child)
 {
 	if (!child)
 		return NULL;
+	loop_timer_free(child->timer);
 	loop_io_free(child->io);
 	if (child->fd >= 0)
 		close(child->fd);
