@@ -30,6 +30,7 @@ struct authority {
 	struct store_account account; /* id 0: none yet */
 	struct signer *signer;        /* owned */
 	struct acme_client *client;   /* owned */
+	struct list retired;          /* retired.entry */
 	bool is_ensured;
 
 	/* operations */
@@ -39,6 +40,13 @@ struct authority {
 	/* the gate */
 	struct list waiting; /* authority_ticket.entry */
 	unsigned n_inside;
+};
+
+/* Of a key that was replaced: somebody may still have a question under way. */
+struct retired {
+	struct list entry;
+	struct signer *signer;      /* owned */
+	struct acme_client *client; /* owned */
 };
 
 struct authority_ensure {
@@ -69,6 +77,7 @@ int authority_new(
 
 	list_init(&a->ensures);
 	list_init(&a->waiting);
+	list_init(&a->retired);
 	a->loop = params->loop;
 	a->store = params->store;
 	a->events = params->events;
@@ -91,20 +100,38 @@ int authority_new(
 	return 0;
 }
 
-/* Forgets what depends on the key. */
-static void drop_client(struct authority *a)
+/* Forgets what depends on the key, but not before authority_free. */
+static void retire_client(struct authority *a)
 {
+	struct retired *retired = xnew(struct retired);
+
 	a->registration = acme_account_cancel(a->registration);
-	a->client = acme_client_free(a->client);
-	a->signer = signer_free(a->signer);
 	a->is_ensured = false;
+	retired->client = TAKE_PTR(a->client);
+	retired->signer = TAKE_PTR(a->signer);
+	list_append(&a->retired, &retired->entry);
 }
+
+static void free_retired(struct authority *a)
+{
+	struct retired *retired, *next;
+
+	list_foreach_safe(retired, next, &a->retired, entry) {
+		acme_client_free(retired->client);
+		signer_free(retired->signer);
+		free(retired);
+	}
+}
+
+static void orphan_all(struct authority *a);
 
 struct authority *authority_free(struct authority *a)
 {
 	if (!a)
 		return NULL;
-	drop_client(a);
+	orphan_all(a);
+	retire_client(a);
+	free_retired(a);
 	http_client_free(a->own_http);
 	store_account_done(&a->account);
 	conf_unref(a->conf);
@@ -151,10 +178,10 @@ static int open_client(struct authority *a, struct err *err)
 	_cleanup_(key_freep) struct key *key = NULL;
 	int r;
 
-	drop_client(a);
 	r = key_parse_pem(&key, a->account.key_pem, strlen(a->account.key_pem), err);
 	if (r < 0)
 		return err_wrap(err, r, "stored account key of authority %s", a->name);
+	a->signer = signer_free(a->signer);
 	r = signer_new(&a->signer, a->loop, key, err);
 	if (r < 0)
 		return r;
@@ -175,10 +202,17 @@ static int open_client(struct authority *a, struct err *err)
 	return 0;
 }
 
+/* What the store has is asked for anew when it is needed. */
+static void forget_account(struct authority *a)
+{
+	store_account_done(&a->account);
+	a->account = (struct store_account){ 0 };
+}
+
 /* A row with that key, committed before anything is sent. */
 static int add_account(struct authority *a, const struct key *key, struct err *err)
 {
-	store_account_done(&a->account);
+	forget_account(a);
 	a->account = (struct store_account){
 		.authority = xstrdup(a->name),
 		.directory = xstrdup(conf_get_string(a->block, "directory")),
@@ -187,9 +221,11 @@ static int add_account(struct authority *a, const struct key *key, struct err *e
 	};
 	int r = key_format_pem(key, &a->account.key_pem, err);
 
+	if (r >= 0)
+		r = store_account_add(a->store, &a->account, err);
 	if (r < 0)
-		return r;
-	return store_account_add(a->store, &a->account, err);
+		forget_account(a);
+	return r;
 }
 
 static int load_account(struct authority *a, struct err *err)
@@ -212,10 +248,31 @@ static int make_account(struct authority *a, struct err *err)
 	return add_account(a, key, err);
 }
 
-int authority_import_key(
-	struct authority *a, const char *pem, size_t len, struct err *err)
+/* What was begun with the other key is over: both rows change, or none. */
+static int replace_account(struct authority *a, const struct key *key, struct err *err)
 {
-	_cleanup_(key_freep) struct key *key = NULL;
+	int r = store_begin(a->store, err);
+
+	if (r < 0)
+		return r;
+	if (a->account.id > 0) {
+		a->account.status = STORE_ACCOUNT_DEACTIVATED;
+		r = store_account_save(a->store, &a->account, err);
+	}
+	if (r >= 0)
+		r = add_account(a, key, err);
+	if (r >= 0)
+		r = store_commit(a->store, err);
+	else
+		store_rollback(a->store);
+	if (r < 0)
+		forget_account(a);
+	return r;
+}
+
+/* May the account be another one from now on? */
+static int check_import(struct authority *a, struct err *err)
+{
 	int r = load_account(a, err);
 
 	if (r < 0)
@@ -224,18 +281,26 @@ int authority_import_key(
 		return err_set_kind(err, ERR_CONFIG, -EEXIST,
 			"authority %s has the account %s already; it is not replaced",
 			a->name, a->account.url);
+	if (a->registration || a->n_inside > 0)
+		return err_set_kind(err, ERR_CONFIG, -EBUSY,
+			"authority %s is being asked with the key that it has; try again in a minute",
+			a->name);
+	return 0;
+}
+
+int authority_import_key(
+	struct authority *a, const char *pem, size_t len, struct err *err)
+{
+	_cleanup_(key_freep) struct key *key = NULL;
+	int r = check_import(a, err);
+
+	if (r < 0)
+		return r;
 	r = key_parse_pem(&key, pem, len, err);
 	if (r < 0)
 		return err_wrap(err, r, "the key to be imported");
-	if (a->account.id > 0) {
-		/* What was begun with the other key is over. */
-		a->account.status = STORE_ACCOUNT_DEACTIVATED;
-		r = store_account_save(a->store, &a->account, err);
-		if (r < 0)
-			return r;
-	}
-	drop_client(a);
-	return add_account(a, key, err);
+	retire_client(a);
+	return replace_account(a, key, err);
 }
 
 /* --- making sure of the account --------------------------------------------------------- */
@@ -261,6 +326,20 @@ static void ensure_complete(struct authority_ensure *op, const struct err *err)
 	op->defer = loop_defer_new(op->authority->loop, on_ensure_later, op);
 }
 
+/* The authority goes: whoever waits for it hears that, and keeps the handle. */
+static void orphan_all(struct authority *a)
+{
+	struct authority_ensure *op, *next;
+
+	list_foreach_safe(op, next, &a->ensures, entry) {
+		ensure_complete(op, NULL);
+		err_done(&op->err);
+		err_set_kind(&op->err, ERR_CONFIG, -ECANCELED,
+			"the configuration of authority %s has changed", a->name);
+		list_remove(&op->entry);
+	}
+}
+
 static void complete_all(struct authority *a, const struct err *err)
 {
 	struct authority_ensure *op;
@@ -275,8 +354,10 @@ static void save_registered(
 	xstrset(&a->account.url, result->url);
 	xstrset(&a->account.reason, NULL);
 	a->account.status = STORE_ACCOUNT_VALID;
-	if (store_account_save(a->store, &a->account, err) < 0)
+	if (store_account_save(a->store, &a->account, err) < 0) {
+		forget_account(a);
 		return;
+	}
 	acme_client_set_account(a->client, a->account.url);
 	a->is_ensured = true;
 	events_add(a->events, LOG_LEVEL_NOTICE, "account", a->name, "%s account %s",

@@ -24,7 +24,8 @@ struct authority_params {
 
 int authority_new(
 	struct authority **ret, const struct authority_params *params, struct err *err);
-/* Operations on it must have been cancelled before. */
+/* Tickets and requests of its client must have been dropped before. Who still waits for
+ * the account hears that the authority has changed (-ECANCELED). */
 struct authority *authority_free(struct authority *authority);
 DEFINE_CLEANUP(struct authority *, authority_free)
 
@@ -54,7 +55,8 @@ int authority_ensure_start(struct authority_ensure **ret, struct authority *auth
 struct authority_ensure *authority_ensure_cancel(struct authority_ensure *op);
 DEFINE_CLEANUP(struct authority_ensure *, authority_ensure_cancel)
 
-/* The key that a new account shall have: refused (-EEXIST) if there is a valid one. */
+/* The key that a new account shall have: refused (-EEXIST) if there is a valid one, and
+ * (-EBUSY) while the CA is asked with the present one. */
 int authority_import_key(
 	struct authority *authority, const char *pem, size_t len, struct err *err);
 /* The CA does not know the account, or wants a person: nothing more is asked of it. */
