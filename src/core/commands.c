@@ -88,15 +88,12 @@ static void run_status(
 /* --- renew ------------------------------------------------------------------------------ */
 
 struct renewal {
-	struct control_request *request; /* NULL once the peer has gone */
+	struct control_request *request;
 	struct schedule_watch *watch[_KEY_TYPE_MAX];
-	unsigned n_open, n_failed, n_started;
+	unsigned n_open, n_failed;
 };
 
 struct renew_walk {
-	struct manager *manager;
-	struct renewal *renewal;
-	unsigned flags;
 	int64_t ids[_KEY_TYPE_MAX];
 	unsigned n;
 };
@@ -110,13 +107,16 @@ static int on_renew_slot(const struct store_slot *slot, void *userdata)
 	return 0;
 }
 
-static void on_renewal_gone(void *userdata)
+static void renewal_free(struct renewal *r)
 {
-	struct renewal *r = userdata;
-
 	for (unsigned i = 0; i < ARRAY_SIZE(r->watch); i++)
 		schedule_unwatch(r->watch[i]);
 	free(r);
+}
+
+static void on_renewal_gone(void *userdata)
+{
+	renewal_free(userdata);
 }
 
 static void on_renewed(bool ok, void *userdata)
@@ -129,7 +129,7 @@ static void on_renewed(bool ok, void *userdata)
 	struct control_request *request = r->request;
 	unsigned n_failed = r->n_failed;
 	control_request_on_gone(request, NULL, NULL);
-	free(r);
+	renewal_free(r);
 	if (n_failed)
 		control_request_end(request, COMMAND_FAILED,
 			"not renewed; postsealctl status tells why");
@@ -170,6 +170,21 @@ static void watch_renewal(struct manager *m, struct control_request *request,
 	control_request_on_gone(request, on_renewal_gone, r);
 }
 
+static int start_renewals(struct manager *m, const struct renew_walk *walk,
+	unsigned flags, struct err *err)
+{
+	for (unsigned i = 0; i < walk->n; i++) {
+		_cleanup_(err_done) struct err why = ERR_INIT;
+		int r = schedule_start(m->schedule, walk->ids[i], flags, &why);
+
+		if (r < 0 && r != -EBUSY) {
+			err_move(err, &why);
+			return r;
+		}
+	}
+	return 0;
+}
+
 static void run_renew(
 	struct control_request *request, const json_t *args, void *userdata)
 {
@@ -177,7 +192,7 @@ static void run_renew(
 	const char *name = json_view_string(args, "name");
 	const char *domain = name ? find_domain(m, name) : NULL;
 	bool force = json_view_bool(args, "force", false);
-	struct renew_walk walk = { .manager = m };
+	struct renew_walk walk = { .n = 0 };
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	_cleanup_(freep) char *when = NULL;
 
@@ -197,15 +212,9 @@ static void run_renew(
 			when ? when : "(never)");
 		return;
 	}
-	for (unsigned i = 0; i < walk.n; i++) {
-		_cleanup_(err_done) struct err why = ERR_INIT;
-		int r = schedule_start(
-			m->schedule, walk.ids[i], force ? JOB_FORCED : 0, &why);
-
-		if (r < 0 && r != -EBUSY) {
-			end_with_err(request, COMMAND_FAILED, &why);
-			return;
-		}
+	if (start_renewals(m, &walk, force ? JOB_FORCED : 0, &err) < 0) {
+		end_with_err(request, COMMAND_FAILED, &err);
+		return;
 	}
 	if (json_view_bool(args, "wait", false) && walk.n > 0)
 		watch_renewal(m, request, &walk);

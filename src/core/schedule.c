@@ -22,7 +22,7 @@ struct running {
 };
 
 struct schedule_watch {
-	struct list entry;
+	struct list entry; /* not linked once it was told */
 	int64_t slot_id;
 	schedule_watch_fn *fn;
 	void *userdata;
@@ -57,18 +57,22 @@ static void running_free(struct running *r)
 	free(r);
 }
 
+/* Each may drop itself or another one when it is told. */
 static void tell_watches(struct schedule *schedule, int64_t slot_id, bool ok)
 {
+	struct list told = LIST_INIT(told);
 	struct schedule_watch *w, *next;
 
 	list_foreach_safe(w, next, &schedule->watches, entry) {
 		if (w->slot_id != slot_id)
 			continue;
-		schedule_watch_fn *fn = w->fn;
-		void *userdata = w->userdata;
-
-		schedule_unwatch(w);
-		fn(ok, userdata);
+		list_remove(&w->entry);
+		list_append(&told, &w->entry);
+	}
+	while (!list_is_empty(&told)) {
+		w = list_entry(told.next, struct schedule_watch, entry);
+		list_remove(&w->entry);
+		w->fn(ok, w->userdata);
 	}
 }
 
@@ -105,6 +109,8 @@ static void put_off(struct schedule *schedule, int64_t slot_id, const char *reas
 int schedule_start(
 	struct schedule *schedule, int64_t slot_id, unsigned flags, struct err *err)
 {
+	if (schedule->is_stopped)
+		return err_set(err, -ESHUTDOWN, "postseald is about to end");
 	if (find_running(schedule, slot_id))
 		return err_set(err, -EBUSY, "a job for it is under way already");
 	struct running *r = xnew(struct running);
@@ -186,12 +192,16 @@ static void on_timer(struct loop_timer *timer, void *userdata)
 
 void schedule_stop(struct schedule *schedule)
 {
-	struct running *r, *next;
-
 	schedule->is_stopped = true;
 	loop_timer_disarm(schedule->timer);
-	list_foreach_safe(r, next, &schedule->running, entry)
+	while (!list_is_empty(&schedule->running)) {
+		struct running *r =
+			list_entry(schedule->running.next, struct running, entry);
+		int64_t slot_id = r->slot_id;
+
 		running_free(r);
+		tell_watches(schedule, slot_id, false);
+	}
 }
 
 /* --- reload ----------------------------------------------------------------------------- */
@@ -229,13 +239,15 @@ struct schedule *schedule_new(const struct job_env *env)
 
 struct schedule *schedule_free(struct schedule *schedule)
 {
-	struct schedule_watch *w, *next;
+	struct running *r, *next;
 
 	if (!schedule)
 		return NULL;
-	schedule_stop(schedule);
-	list_foreach_safe(w, next, &schedule->watches, entry)
-		schedule_unwatch(w);
+	list_foreach_safe(r, next, &schedule->running, entry)
+		running_free(r);
+	/* Who still watches keeps its handle, and hears nothing more. */
+	while (!list_is_empty(&schedule->watches))
+		list_remove(schedule->watches.next);
 	loop_timer_free(schedule->timer);
 	free(schedule);
 	return NULL;

@@ -11,17 +11,18 @@ struct schedule;
 
 /* env is borrowed and may be changed (env->conf) while no job runs or between jobs. */
 struct schedule *schedule_new(const struct job_env *env);
-/* Cancels all jobs. */
+/* Cancels all jobs; watchers are told nothing, and keep their handles. */
 struct schedule *schedule_free(struct schedule *schedule);
 DEFINE_CLEANUP(struct schedule *, schedule_free)
 
 /* Starts what is due and sets the timer: after the start, a reload, a command. */
 void schedule_run(struct schedule *schedule);
-/* Nothing is started any more (stopping). */
+/* Cancels all jobs, and nothing is started any more (stopping). */
 void schedule_stop(struct schedule *schedule);
 
-/* The operator's word: a job for this slot now. 0; -EBUSY: one is under way. The watcher
- * is told once, when that slot's job ends (also one that was under way). */
+/* The operator's word: a job for this slot now. 0; -EBUSY: one is under way; -ESHUTDOWN:
+ * stopping. The watcher is told once, when that slot's job ends or is cancelled (also one
+ * that was under way); the handle is dropped by schedule_unwatch, in fn or later. */
 int schedule_start(
 	struct schedule *schedule, int64_t slot_id, unsigned flags, struct err *err);
 struct schedule_watch;
