@@ -396,6 +396,9 @@ static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
 static int reload(struct manager *m, struct conf_report *report, struct err *err)
 {
 	_cleanup_(conf_unrefp) struct conf *conf = NULL;
+
+	if (m->is_stopping)
+		return err_set(err, -ESHUTDOWN, "postseald is about to end");
 	int r = load_again(&conf, &m->loaded, &m->load, report);
 
 	if (r >= 0)
