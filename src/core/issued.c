@@ -46,7 +46,11 @@ static int rehearse(
 
 	if (r >= 0)
 		r = tls_context_rehearse(context, names[0], err);
-	return r < 0 ? err_wrap(err, r, "handshake in memory") : 0;
+	if (r >= 0)
+		return 0;
+	if (err) /* it came from the CA like this, and would come again */
+		err->kind = ERR_CA;
+	return err_wrap(err, r, "handshake in memory");
 }
 
 static void format_fingerprint(const uint8_t *data, char *out)
@@ -99,21 +103,34 @@ static int save_all(struct store_certificate *certificate,
 	return r < 0 ? r : intent_finish(p->intent, err);
 }
 
-/* Ends the transaction that was begun, by what came of it: then the slot in memory is
- * what it was before, too. */
+/* What a transaction changes of the slot in memory. */
+struct before {
+	struct store_slot slot; /* its strings are not looked at */
+	char *error;            /* owned */
+};
+
+static struct before note_before(const struct store_slot *slot)
+{
+	return (struct before){ *slot, xstrdup(slot->error) };
+}
+
+/* Ends the transaction that was begun, by what came of it: if it failed, the slot in
+ * memory is what it was before, too. */
 static int end_transaction(struct store *store, struct store_slot *slot,
-	const struct store_slot *before, int r, struct err *err)
+	struct before *before, int r, struct err *err)
 {
 	if (r >= 0)
 		r = store_commit(store, err);
 	else
 		store_rollback(store);
 	if (r < 0) {
-		slot->certificate_id = before->certificate_id;
-		slot->pending_id = before->pending_id;
-		slot->attempts = before->attempts;
-		slot->due_usec = before->due_usec;
+		slot->certificate_id = before->slot.certificate_id;
+		slot->pending_id = before->slot.pending_id;
+		slot->attempts = before->slot.attempts;
+		slot->due_usec = before->slot.due_usec;
+		xstrset(&slot->error, before->error);
 	}
+	free(before->error);
 	return r;
 }
 
@@ -134,10 +151,15 @@ int issued_take(struct store_certificate *ret, const struct issued_params *param
 		r = store_begin(params->store, err);
 	if (r < 0)
 		return r;
-	struct store_slot before = *params->slot;
+	struct before before = note_before(params->slot);
 	fill(ret, params, chain, TAKE_PTR(chain_pem));
-	return end_transaction(
-		params->store, params->slot, &before, save_all(ret, params, err), err);
+	r = save_all(ret, params, err);
+	r = end_transaction(params->store, params->slot, &before, r, err);
+	if (r < 0) {
+		store_certificate_done(ret);
+		*ret = (struct store_certificate){ 0 };
+	}
+	return r;
 }
 
 static int save_served(struct store *store, struct store_slot *slot,
@@ -163,11 +185,11 @@ static int save_served(struct store *store, struct store_slot *slot,
 int issued_save_served(struct store *store, struct store_slot *slot,
 	int64_t certificate_id, usec_t due_usec, struct err *err)
 {
-	struct store_slot before = *slot;
 	int r = store_begin(store, err);
 
 	if (r < 0)
 		return r;
+	struct before before = note_before(slot);
 	slot->due_usec = due_usec;
 	r = save_served(store, slot, certificate_id, err);
 	return end_transaction(store, slot, &before, r, err);

@@ -19,7 +19,9 @@ struct issued_params {
 	bool is_wanted; /* the operator asked: it need not end later than the current */
 };
 
-/* Fills *ret. < 0: nothing was stored, the error is in the operator's words. */
+/* Fills *ret, which was empty. < 0: nothing was stored, *ret is empty, the slot is what
+ * it was; the error is in the operator's words, and of kind ERR_CA if the same would come
+ * again from this order. */
 int issued_take(struct store_certificate *ret, const struct issued_params *params,
 	struct err *err);
 

@@ -288,18 +288,31 @@ static void on_ari_done(const struct acme_ari_result *result, void *userdata)
 	save_due(job, MIN(at, ask_again));
 }
 
+/* Another job may have found out meanwhile that the account is no more. */
+static int get_client(struct job *job, struct acme_client **ret, struct err *err)
+{
+	*ret = authority_get_client(job->authority);
+	if (*ret)
+		return 0;
+	return err_set_kind(err, ERR_CA, -EACCES,
+		"the account at authority %s has been stopped meanwhile",
+		authority_get_name(job->authority));
+}
+
 static int ask_ari(struct job *job, struct err *err)
 {
 	_cleanup_(cert_chain_freep) struct cert_chain *chain = NULL;
 	_cleanup_(freep) char *id = NULL;
 	const char *pem = job->current.chain_pem;
-	int r = cert_chain_parse_pem(&chain, pem, strlen(pem), err);
+	struct acme_client *client;
+	int r = get_client(job, &client, err);
 
+	if (r >= 0)
+		r = cert_chain_parse_pem(&chain, pem, strlen(pem), err);
 	if (r >= 0)
 		r = cert_chain_format_ari_id(chain, &id, err);
 	if (r >= 0)
-		r = acme_ari_start(&job->ari, authority_get_client(job->authority), id,
-			on_ari_done, job, err);
+		r = acme_ari_start(&job->ari, client, id, on_ari_done, job, err);
 	return r;
 }
 
@@ -383,14 +396,16 @@ static void step_place(struct job *job)
 
 /* --- the order: its facts are stored before each act ------------------------------------------------- */
 
-static void finish_order(struct job *job)
+/* False: the store does not take it, so the same order will be taken up again. */
+static bool finish_order(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
-	if (intent_finish(job->intent, &err) < 0) {
-		_cleanup_(freep) char *text = err_format(&err);
-		log_error(&job->log, "end of the order not stored: %s", text);
-	}
+	if (intent_finish(job->intent, &err) >= 0)
+		return true;
+	_cleanup_(freep) char *text = err_format(&err);
+	log_error(&job->log, "end of the order not stored: %s", text);
+	return false;
 }
 
 static bool is_account_gone(const struct acme_order_result *result)
@@ -405,6 +420,7 @@ static void on_order_refused(struct job *job, const struct acme_order_result *re
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	bool was_resumed = intent_is_resumed(job->intent);
 	bool is_over = result->outcome == ACME_ORDER_REFUSED;
+	bool is_finished = false;
 
 	err_copy(&err, result->err);
 	err.retry_at_usec = MAX(err.retry_at_usec, result->retry_at_usec);
@@ -414,8 +430,8 @@ static void on_order_refused(struct job *job, const struct acme_order_result *re
 	}
 	job->acme_order = acme_order_cancel(job->acme_order);
 	if (is_over || (was_resumed && err.kind != ERR_NETWORK))
-		finish_order(job);
-	if (is_over && was_resumed) {
+		is_finished = finish_order(job);
+	if (is_over && was_resumed && is_finished) {
 		/* What an earlier job left has ended meanwhile: that is no failure. */
 		log_info(&job->log,
 			"the order that was left open is over, ordering anew");
@@ -442,7 +458,7 @@ static void on_order_done(const struct acme_order_result *result, void *userdata
 	job_step(job);
 }
 
-static int start_order(struct job *job, struct err *err)
+static int start_order(struct job *job, struct acme_client *client, struct err *err)
 {
 	_cleanup_(strv_freep) char **names = strv_split(job->slot.names);
 	_cleanup_(freep) uint8_t *csr = NULL;
@@ -464,18 +480,21 @@ static int start_order(struct job *job, struct err *err)
 		.log = &job->log,
 		.deadline_usec = conf_get_duration(authority, "order_timeout"),
 	};
-	return acme_order_start(&job->acme_order, authority_get_client(job->authority),
-		&params, on_order_done, job, err);
+	return acme_order_start(
+		&job->acme_order, client, &params, on_order_done, job, err);
 }
 
 static void step_order(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
-	int r = intent_open(&job->intent, job->env->store, job->env->loop, &job->slot,
-		authority_get_account(job->authority)->id, &err);
+	struct acme_client *client;
+	int r = get_client(job, &client, &err);
 
 	if (r >= 0)
-		r = start_order(job, &err);
+		r = intent_open(&job->intent, job->env->store, job->env->loop,
+			&job->slot, authority_get_account(job->authority)->id, &err);
+	if (r >= 0)
+		r = start_order(job, client, &err);
 	if (r < 0)
 		job_fail(job, &err);
 }
@@ -500,11 +519,13 @@ static int take_chain(struct job *job, struct err *err)
 	if (*solver_get_note(job->solver))
 		xstrset(&job->slot.challenges, solver_get_note(job->solver));
 	int r = issued_take(&job->issued, &params, err);
-	if (r < 0) {
-		finish_order(job); /* the same would come again */
-		return err_wrap(err, r, "what the CA has issued is not taken");
-	}
-	return 0;
+	if (r >= 0)
+		return 0;
+	/* What the CA got wrong would come again; what we could not store may be taken
+	 * up by the next job, without a new order. */
+	if (err->kind == ERR_CA)
+		finish_order(job);
+	return err_wrap(err, r, "what the CA has issued is not taken");
 }
 
 static void step_issued(struct job *job)
