@@ -20,7 +20,7 @@
 #define STATS_USEC         (10 * USEC_PER_SEC)
 #define RESTART_FIRST_USEC (100 * USEC_PER_MSEC)
 #define RESTART_MOST_USEC  (10 * USEC_PER_SEC)
-/* One that lived this long is started anew without delay. */
+/* After one that lived this long, waiting begins anew with the shortest. */
 #define LIVED_WELL_USEC (60 * USEC_PER_SEC)
 
 struct seat {
@@ -213,7 +213,7 @@ static void op_acknowledge(
 		if (op->expected[i].worker != worker)
 			continue;
 		if (error && !op->error)
-			op->error = xasprintf("front worker %u: %s", i, error);
+			op->error = xasprintf("front worker %u: %s", i + 1, error);
 		if (--op->expected[i].left == 0)
 			op->expected[i].worker = NULL;
 	}
@@ -756,14 +756,26 @@ static void free_answers(struct fleet *fleet)
 	map_free(fleet->answers);
 }
 
-struct fleet *fleet_free(struct fleet *fleet)
+/* Who waits keeps the handle, and hears nothing more. */
+static void forget_ops(struct fleet *fleet)
 {
 	struct fleet_op *op, *next;
 
+	list_foreach_safe(op, next, &fleet->ops, entry) {
+		list_remove(&op->entry);
+		loop_timer_disarm(op->timer);
+	}
+}
+
+struct fleet *fleet_free(struct fleet *fleet)
+{
 	if (!fleet)
 		return NULL;
-	list_foreach_safe(op, next, &fleet->ops, entry)
-		fleet_op_cancel(op);
+	forget_ops(fleet);
+	/* Together: each is waited for. */
+	for (unsigned i = 0; fleet->seats && i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_terminate(fleet->seats[i].worker);
 	for (unsigned i = 0; fleet->seats && i < fleet->in.n_workers; i++) {
 		worker_free(fleet->seats[i].worker);
 		loop_timer_free(fleet->seats[i].timer);

@@ -30,7 +30,6 @@ struct fleet_params {
 	struct loop *loop;
 	const char *program; /* absolute path of postseal-front */
 	unsigned n_workers;
-	usec_t drain_timeout_usec;
 	struct listeners *listeners; /* borrowed */
 	fleet_lookup_fn *lookup;
 	fleet_names_fn *names;
@@ -41,7 +40,8 @@ struct fleet_params {
 };
 
 int fleet_new(struct fleet **ret, const struct fleet_params *params, struct err *err);
-/* Ends all workers at once (SIGTERM, SIGKILL after a second) and reaps them. */
+/* Ends all workers at once (SIGTERM, SIGKILL after a second) and reaps them.
+ * Operations under way are never done; their handles stay with who has them. */
 struct fleet *fleet_free(struct fleet *fleet);
 DEFINE_CLEANUP(struct fleet *, fleet_free)
 

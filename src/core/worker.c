@@ -11,6 +11,11 @@
 #include "core/child.h"
 #include "util/mem.h"
 
+/* From the start to READY: a listening socket of ours needs no network. */
+#define START_DEADLINE_USEC (30 * USEC_PER_SEC)
+/* From SIGTERM to SIGKILL. */
+#define TERM_DEADLINE_USEC (1 * USEC_PER_SEC)
+
 struct worker {
 	/* inputs */
 	struct worker_params in;
@@ -21,6 +26,7 @@ struct worker {
 	pid_t pid; /* 0 once it was reaped */
 	struct loop_child *child;
 	struct frame_stream *stream; /* NULL once the link is broken */
+	struct loop_timer *deadline; /* for READY, or for its end */
 
 	/* what it says of itself */
 	enum worker_state state;
@@ -38,8 +44,19 @@ static void on_link_closed(const struct err *err, void *userdata)
 		log_error(&w->log, "link: %s", text);
 	}
 	/* A worker without its link is of no use; its end comes by on_ended. */
-	if (w->state != WORKER_DRAINING && w->pid > 0)
-		kill(w->pid, SIGTERM);
+	if (w->state == WORKER_DRAINING)
+		return;
+	worker_terminate(w);
+	loop_timer_set_after(w->deadline, TERM_DEADLINE_USEC);
+}
+
+static void on_deadline(struct loop_timer *timer, void *userdata)
+{
+	struct worker *w = userdata;
+
+	log_error(&w->log, "%s in time, killing it",
+		w->stream ? "is not ready" : "does not end");
+	worker_kill(w);
 }
 
 static void on_frame(const struct frame_view *view, void *userdata)
@@ -52,6 +69,7 @@ static void on_frame(const struct frame_view *view, void *userdata)
 		if (w->state != WORKER_STARTING)
 			break;
 		w->state = WORKER_RUNNING;
+		loop_timer_disarm(w->deadline);
 		w->in.events->on_ready(w, w->in.userdata);
 		break;
 	case LINK_STATS:
@@ -108,6 +126,8 @@ int worker_start(
 	if (r < 0)
 		return r;
 	fd = -1;
+	w->deadline = loop_timer_new(params->loop, on_deadline, w);
+	loop_timer_set_after(w->deadline, START_DEADLINE_USEC);
 	*ret = TAKE_PTR(w);
 	return 0;
 }
@@ -131,6 +151,7 @@ struct worker *worker_free(struct worker *w)
 {
 	if (!w)
 		return NULL;
+	loop_timer_free(w->deadline);
 	loop_child_free(w->child);
 	frame_stream_free(w->stream);
 	if (w->pid > 0)
@@ -156,6 +177,12 @@ void worker_send(struct worker *w, struct frame *frame)
 	worker_kill(w);
 }
 
+void worker_terminate(struct worker *w)
+{
+	if (w->pid > 0)
+		kill(w->pid, SIGTERM);
+}
+
 void worker_kill(struct worker *w)
 {
 	if (w->pid > 0)
@@ -165,6 +192,7 @@ void worker_kill(struct worker *w)
 void worker_set_draining(struct worker *w)
 {
 	w->state = WORKER_DRAINING;
+	loop_timer_disarm(w->deadline);
 }
 
 enum worker_state worker_get_state(const struct worker *w)

@@ -12,7 +12,7 @@
 #include "util/log.h"
 
 enum worker_state {
-	WORKER_STARTING, /* told everything, not yet READY */
+	WORKER_STARTING, /* told everything, not yet READY; killed if it takes too long */
 	WORKER_RUNNING,
 	WORKER_DRAINING, /* accepts no more */
 	_WORKER_STATE_MAX,
@@ -26,7 +26,8 @@ struct worker_events {
 	void (*on_message)(
 		struct worker *worker, const struct frame_view *view, void *userdata);
 	void (*on_ready)(struct worker *worker, void *userdata);
-	/* The process has ended, or its link is broken and it was killed; frees the worker. */
+	/* The process has ended: by itself, or killed since its link was broken or it was
+	 * not READY in time. Frees the worker. */
 	void (*on_gone)(struct worker *worker, const char *how, void *userdata);
 };
 
@@ -48,7 +49,10 @@ DEFINE_CLEANUP(struct worker *, worker_free)
 
 /* A failure is logged and ends the worker. */
 void worker_send(struct worker *worker, struct frame *frame);
+/* SIGTERM: it drops its sessions. Its end comes as on_gone, or by worker_free. */
+void worker_terminate(struct worker *worker);
 void worker_kill(struct worker *worker);
+/* Its end is now the owner's: it may take its time. */
 void worker_set_draining(struct worker *worker);
 enum worker_state worker_get_state(const struct worker *worker);
 unsigned worker_get_index(const struct worker *worker);
