@@ -17,8 +17,9 @@
 
 struct socket {
 	struct list entry;
-	char *text; /* owned; the address as configured */
-	int fd;     /* owned */
+	char *text;    /* owned; the address, formatted: one spelling for each */
+	char *adopted; /* owned; the name by which systemd gave it, NULL: bound here */
+	int fd;        /* owned */
 };
 
 /* One listener at one address: what the workers are told. */
@@ -51,6 +52,7 @@ static void socket_free(struct socket *s)
 	list_remove(&s->entry);
 	if (s->fd >= 0)
 		close(s->fd);
+	free(s->adopted);
 	free(s->text);
 	free(s);
 }
@@ -173,7 +175,9 @@ static int add_socket(struct listeners *l, const struct conf_block *block,
 	list_init(&s->entry);
 	s->text = xstrdup(text);
 	s->fd = take_adopted(l, conf_block_get_name(block), address);
-	if (s->fd < 0)
+	if (s->fd >= 0)
+		s->adopted = xstrdup(conf_block_get_name(block));
+	else
 		r = address_listen(address, BACKLOG, &s->fd, err);
 	if (r < 0) {
 		socket_free(s);
@@ -238,17 +242,21 @@ static struct link_listener make_message(
 static int prepare_door(struct listeners *l, const struct conf *conf,
 	const struct conf_block *block, size_t index, struct err *err)
 {
-	const char *text = conf_get_list(block, "address")[index];
+	const char *configured = conf_get_list(block, "address")[index];
+	char text[ADDRESS_TEXT_MAX];
 	struct address address;
-	int r = address_parse(text, &address, err);
-	struct socket *s = find_socket(&l->sockets, text);
+	struct socket *s = NULL;
+	int r = address_parse(configured, &address, err);
 
+	if (r >= 0)
+		s = find_socket(
+			&l->sockets, address_format(&address, text, sizeof(text)));
 	if (r >= 0 && !s)
 		r = add_socket(l, block, text, &address, &s, err);
 	if (r < 0)
 		return err_wrap(err, r, "%s line %u: listener %s: %s",
 			conf_block_get_file(block), conf_block_get_line(block),
-			conf_block_get_name(block), text);
+			conf_block_get_name(block), configured);
 	struct door *d = xnew(struct door);
 	d->message = make_message(conf, block, index);
 	d->address = address;
@@ -273,10 +281,17 @@ int listeners_prepare(struct listeners *l, const struct conf *conf, struct err *
 
 void listeners_abandon(struct listeners *l)
 {
+	struct socket *s;
+
 	free_doors(&l->next_doors);
+	/* Only systemd could bind those again. */
+	list_foreach(s, &l->next_sockets, entry)
+		if (s->adopted)
+			listeners_adopt(l, s->adopted, TAKE_FD(s->fd));
 	free_sockets(&l->next_sockets);
 }
 
+/* Is a door in force at it? */
 static bool is_used(const struct listeners *l, const struct socket *s)
 {
 	const struct door *d;
