@@ -238,6 +238,13 @@ static void step_choose(struct solve *s)
 	solve_complete(s, -1);
 }
 
+/* Half of an answer may stand already while it is being given. */
+static void withdraw(struct solve *s)
+{
+	if (s->state >= SOLVE_PRESENT)
+		s->solver->solver.cleanup(s->solver, s->offer, (size_t)s->index);
+}
+
 static void on_call_done(const struct plugin_result *result, void *userdata);
 
 static void call_plugin(struct solve *s, enum plugin_challenge_method method)
@@ -252,6 +259,7 @@ static void call_plugin(struct solve *s, enum plugin_challenge_method method)
 	if (plugin_challenge_start(
 		    &s->call, s->instance, method, &task, on_call_done, s, &err) < 0) {
 		_cleanup_(freep) char *text = err_format(&err);
+		withdraw(s);
 		pass_over(s, text);
 		solve_step(s);
 	}
@@ -278,12 +286,11 @@ static void look_again(struct solve *s, const struct plugin_result *result)
 		solve_complete(s, s->index);
 		return;
 	}
-	s->solver->solver.cleanup(s->solver, s->offer, (size_t)s->index);
+	withdraw(s);
 	pass_over(s, result->detail);
 	solve_step(s);
 }
 
-/* What must stand outside does not stand yet: the next challenge may be quicker. */
 static void go_on(struct solve *s, const struct plugin_result *result)
 {
 	switch (s->state) {
@@ -320,8 +327,9 @@ static void on_call_done(const struct plugin_result *result, void *userdata)
 		look_again(s, result);
 		return;
 	}
-	if (s->state == SOLVE_PRESENT) /* half of it may stand */
-		s->solver->solver.cleanup(s->solver, s->offer, (size_t)s->index);
+	/* Also where something must stand outside and does not yet (want): the next
+	 * challenge may be quicker. */
+	withdraw(s);
 	pass_over(s, result->detail);
 	solve_step(s);
 }
