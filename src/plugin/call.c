@@ -1,235 +1,233 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * See call.h. What the plugin says is copied and cleaned when it says it; what the caller
- * hears it hears on a later turn of the loop.
+ *   start ──> RUNNING ── complete() ──> COMPLETED ── next turn ──> ENDED, done called
+ *                │ └──── deadline: the plugin's cancel ──────────> ENDED, done called
+ *                └────── cancel, instance closed: its cancel ────> ENDED, silent
+ *
+ * The method is called from within the start; whatever it says is told on a later turn of
+ * the loop. Until ENDED the plugin's handle leads to the call, so that a second
+ * complete() is seen and told of; afterwards the handle leads nowhere.
  */
 #include "plugin/call.h"
 
 #include <errno.h>
-#include <string.h>
 
-#include "io/address.h"
-#include "plugin/priv.h"
-#include "util/dname.h"
+#include "plugin/call_priv.h"
+#include "plugin/handle.h"
+#include "plugin/instance_priv.h"
+#include "plugin/result.h"
 #include "util/mem.h"
-#include "util/text.h"
+#include "util/strtab.h"
 
-#define OVER_KEPT 256
+enum call_phase {
+	CALL_RUNNING,
+	CALL_COMPLETED,
+	CALL_ENDED,
+};
 
-/* --- results ------------------------------------------------------------------------------ */
+struct plugin_call {
+	/* inputs */
+	struct list link;                 /* in the instance's calls */
+	struct plugin_instance *instance; /* borrowed; not looked at once ENDED */
+	const char *method;
+	call_cancel_fn *cancel;
+	void *args; /* owned */
+	void (*args_free)(void *args);
+	plugin_done_fn *done;
+	void *userdata; /* borrowed */
+	/* owned operations */
+	enum call_phase phase;
+	struct postseal_call *handle;
+	struct loop_timer *deadline;
+	struct loop_defer *delivery;
+	void *data; /* the plugin's own */
+	bool has_warned;
+	/* results */
+	struct plugin_result result;
+};
 
-static void result_done(struct plugin_result *result)
+static const char *const outcome_names[] = {
+	[POSTSEAL_OK] = "ok",
+	[POSTSEAL_NOT_YET] = "not yet",
+	[POSTSEAL_FAILED] = "failed",
+	[POSTSEAL_REFUSED] = "refused",
+};
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+/* Gives back all but the owner's handle and the result. */
+static void call_end(struct plugin_call *call)
 {
-	for (size_t i = 0; i < result->n_addresses; i++) {
-		free((char *)result->addresses[i].address);
-		free((char *)result->addresses[i].sni);
-	}
-	free((struct postseal_address *)result->addresses);
-	free((char *)result->saved);
-	free((char *)result->detail);
-	*result = (struct plugin_result){ 0 };
-}
-
-static char *copy_detail(const char *detail, const char *fallback)
-{
-	char text[PLUGIN_DETAIL_MAX];
-
-	text_format(text, sizeof(text), "%s", detail && *detail ? detail : fallback);
-	return xstrdup(text);
-}
-
-static bool is_address(const struct postseal_address *a)
-{
-	struct address parsed;
-
-	return a->address && address_parse(a->address, &parsed, NULL) >= 0 &&
-	       (!a->sni || dname_is_valid(a->sni, 0));
-}
-
-/* False: it names something that is no address. */
-static bool copy_addresses(
-	struct plugin_result *ret, const struct postseal_result *result)
-{
-	struct postseal_address *list;
-
-	if (result->n_addresses == 0)
-		return true;
-	if (result->n_addresses > PLUGIN_ADDRESSES_MAX || !result->addresses)
-		return false;
-	list = xnew_array(struct postseal_address, result->n_addresses);
-	ret->addresses = list;
-	for (size_t i = 0; i < result->n_addresses; i++) {
-		if (!is_address(&result->addresses[i]))
-			return false;
-		list[i].address = xstrdup(result->addresses[i].address);
-		list[i].sni = xstrdup(result->addresses[i].sni);
-		ret->n_addresses++;
-	}
-	return true;
-}
-
-static bool copy_saved(struct plugin_result *ret, const char *saved)
-{
-	if (!saved)
-		return true;
-	if (strnlen(saved, PLUGIN_SAVED_BYTES_MAX + 1) > PLUGIN_SAVED_BYTES_MAX)
-		return false;
-	ret->saved = xstrdup(saved);
-	return true;
-}
-
-static void fail_result(struct plugin_result *ret, const char *detail)
-{
-	result_done(ret);
-	ret->outcome = POSTSEAL_FAILED;
-	ret->detail = copy_detail(detail, detail);
-}
-
-static void copy_result(struct plugin_result *ret, const struct postseal_result *result)
-{
-	if (!POSTSEAL_HAS(result, struct postseal_result, saved) ||
-		(unsigned)result->outcome > POSTSEAL_REFUSED) {
-		fail_result(ret, "the plugin's answer is not understood");
-		return;
-	}
-	ret->outcome = result->outcome;
-	ret->retry_usec = MIN(result->retry_usec, 30 * USEC_PER_DAY);
-	if (result->outcome != POSTSEAL_OK)
-		ret->detail = copy_detail(result->detail, "the plugin gives no reason");
-	if (!copy_addresses(ret, result))
-		fail_result(ret, "the plugin names an address that is none");
-	else if (!copy_saved(ret, result->saved))
-		fail_result(ret, "the plugin wants to keep too much");
-}
-
-/* --- the handle that the plugin has ---------------------------------------------------------- */
-
-/* The plugin may still hold it: it is kept for a while, and leads nowhere. */
-static void retire(struct plugin_host *host, struct postseal_call *handle)
-{
-	handle->call = NULL;
-	list_append(&host->over, &handle->entry);
-	if (host->n_over < OVER_KEPT) {
-		host->n_over++;
-		return;
-	}
-	struct postseal_call *oldest =
-		list_entry(host->over.next, struct postseal_call, entry);
-	list_remove(&oldest->entry);
-	free(oldest);
-}
-
-/* --- the end ------------------------------------------------------------------------------------ */
-
-static void on_completed(void *userdata)
-{
-	struct plugin_call *call = userdata;
-	struct plugin_result result = call->result;
-	plugin_done_fn *done = TAKE_PTR(call->done);
-
-	call->result = (struct plugin_result){ 0 };
-	if (call->deadline)
-		loop_timer_disarm(call->deadline);
-	done(&result, call->userdata);
-	result_done(&result);
-}
-
-static void complete(struct plugin_call *call)
-{
-	struct plugin_host *host = call->instance->host;
-
-	call->is_completed = true;
-	retire(host, TAKE_PTR(call->handle));
-	call->defer = loop_defer_new(host->in.loop, on_completed, call);
-}
-
-void plugin_call_complete(
-	struct plugin_call *call, enum postseal_outcome outcome, const char *detail)
-{
-	call->result.outcome = outcome;
-	if (outcome != POSTSEAL_OK)
-		call->result.detail = copy_detail(detail, "no reason is known");
-	complete(call);
-}
-
-void plugin_services_complete(
-	struct postseal_call *handle, const struct postseal_result *result)
-{
-	if (!handle->call) {
-		log_warning(handle->instance ? &handle->instance->log : NULL,
-			"completes a call that is over: ignored");
-		return;
-	}
-	copy_result(&handle->call->result, result);
-	complete(handle->call);
-}
-
-static void drop_at_plugin(struct plugin_call *call)
-{
-	struct plugin_instance *instance = call->instance;
-	struct postseal_call *handle = TAKE_PTR(call->handle);
-
-	handle->call = NULL;
-	if (call->cancel)
-		call->cancel(instance->data, handle);
-	retire(instance->host, handle);
-}
-
-static void on_deadline(struct loop_timer *timer, void *userdata)
-{
-	struct plugin_call *call = userdata;
-
-	if (call->is_completed)
-		return;
-	drop_at_plugin(call);
-	fail_result(&call->result, "the plugin did not answer in time");
-	call->is_completed = true;
-	call->defer = loop_defer_new(call->instance->host->in.loop, on_completed, call);
-	log_warning(&call->instance->log, "%s: no answer in time", call->method);
-}
-
-/* --- the operation -------------------------------------------------------------------------------- */
-
-struct plugin_call *plugin_call_new(struct plugin_instance *instance,
-	const char *method, void *params, void (*free_params)(void *params),
-	plugin_done_fn *done, void *userdata)
-{
-	struct plugin_call *call = xnew(struct plugin_call);
-	struct plugin_host *host = instance->host;
-
-	call->instance = instance;
-	call->method = method;
-	call->params = params;
-	call->free_params = free_params;
-	call->done = done;
-	call->userdata = userdata;
-	call->handle = xnew(struct postseal_call);
-	list_init(&call->handle->entry);
-	call->handle->call = call;
-	call->handle->instance = instance;
-	call->deadline = loop_timer_new(host->in.loop, on_deadline, call);
-	loop_timer_set_after(call->deadline, host->in.call_deadline_usec);
-	list_append(&instance->calls, &call->entry);
-	return call;
-}
-
-void plugin_call_silence(struct plugin_call *call)
-{
-	if (call->handle)
-		drop_at_plugin(call);
-	list_remove(&call->entry);
+	call->phase = CALL_ENDED;
+	list_remove(&call->link);
+	call->handle = handle_free(call->handle);
 	call->deadline = loop_timer_free(call->deadline);
-	call->defer = loop_defer_free(call->defer);
-	call->instance = NULL;
+	call->delivery = loop_defer_free(call->delivery);
+	if (call->args)
+		call->args_free(call->args);
+	call->args = NULL;
+}
+
+/* The plugin drops its part; it may still ask for its data, but not complete. */
+static void call_stop(struct plugin_call *call)
+{
+	bool is_running = call->phase == CALL_RUNNING;
+
+	call->phase = CALL_ENDED;
+	if (is_running && call->cancel)
+		call->cancel(call->instance->self, call->handle);
+}
+
+static void call_drop(struct plugin_call *call)
+{
+	call_stop(call);
+	call_end(call);
+}
+
+void plugin_calls_drop(struct list *calls)
+{
+	/* Each unlinks itself. */
+	while (!list_is_empty(calls))
+		call_drop(list_entry(calls->next, struct plugin_call, link));
 }
 
 struct plugin_call *plugin_call_cancel(struct plugin_call *call)
 {
 	if (!call)
 		return NULL;
-	plugin_call_silence(call);
+	if (call->phase != CALL_ENDED)
+		call_drop(call);
 	result_done(&call->result);
-	call->free_params(call->params);
 	free(call);
 	return NULL;
+}
+
+static void deliver(struct plugin_call *call)
+{
+	/* done may cancel: what it looks at must outlive that. */
+	struct plugin_result result = call->result;
+
+	call->result = (struct plugin_result){ .outcome = POSTSEAL_OK };
+	log_debug(&call->instance->log, "%s: %s%s%s", call->method,
+		STRTAB_NAME(outcome_names, result.outcome), result.detail ? ": " : "",
+		result.detail ? result.detail : "");
+	call_end(call);
+	call->done(&result, call->userdata);
+	result_done(&result);
+}
+
+static void on_delivery(void *userdata)
+{
+	deliver(userdata);
+}
+
+static void on_deadline(struct loop_timer *timer, void *userdata)
+{
+	struct plugin_call *call = userdata;
+	char text[USEC_DURATION_MAX];
+	usec_t usec = call->instance->host->params.call_deadline_usec;
+	_cleanup_(freep) char *detail =
+		xasprintf("the plugin's %s did not end within %s", call->method,
+			usec_format_duration(usec, text, sizeof(text)));
+
+	call_stop(call);
+	result_fail(&call->result, detail);
+	deliver(call);
+}
+
+static void complete(struct plugin_call *call, const struct postseal_result *result)
+{
+	call->phase = CALL_COMPLETED;
+	result_copy(&call->result, result);
+	loop_timer_disarm(call->deadline);
+	call->delivery =
+		loop_defer_new(call->instance->host->params.loop, on_delivery, call);
+}
+
+/* --- services ----------------------------------------------------------------------------- */
+
+static void warn_once(struct plugin_call *call)
+{
+	if (!call->has_warned)
+		log_warning(&call->instance->log, "%s: completed twice", call->method);
+	call->has_warned = true;
+}
+
+void plugin_call_complete(
+	struct postseal_call *handle, const struct postseal_result *result)
+{
+	struct plugin_call *call = handle_find(HANDLE_CALL, handle);
+
+	if (!call)
+		log_debug(NULL, "a plugin completes a call that is over");
+	else if (call->phase == CALL_RUNNING)
+		complete(call, result);
+	else if (call->phase == CALL_COMPLETED)
+		warn_once(call);
+}
+
+void plugin_call_set_data(struct postseal_call *handle, void *data)
+{
+	struct plugin_call *call = handle_find(HANDLE_CALL, handle);
+
+	if (call)
+		call->data = data;
+}
+
+void *plugin_call_get_data(struct postseal_call *handle)
+{
+	const struct plugin_call *call = handle_find(HANDLE_CALL, handle);
+
+	return call ? call->data : NULL;
+}
+
+/* --- the start ---------------------------------------------------------------------------- */
+
+static struct plugin_call *call_new(const struct call_params *params)
+{
+	struct plugin_call *call = xnew(struct plugin_call);
+	struct plugin_instance *instance = params->instance;
+
+	list_init(&call->link);
+	list_append(&instance->calls, &call->link);
+	call->instance = instance;
+	call->method = params->method;
+	call->cancel = params->cancel;
+	call->args = params->args;
+	call->args_free = params->args_free;
+	call->done = params->done;
+	call->userdata = params->userdata;
+	call->handle = handle_new(HANDLE_CALL, call);
+	call->deadline = loop_timer_new(instance->host->params.loop, on_deadline, call);
+	loop_timer_set_after(call->deadline, instance->host->params.call_deadline_usec);
+	return call;
+}
+
+static int refuse_start(
+	const struct call_params *params, int code, const char *why, struct err *err)
+{
+	if (params->args)
+		params->args_free(params->args);
+	return err_set_kind(
+		err, ERR_PLUGIN, code, "plugin %s: %s", params->instance->name, why);
+}
+
+int plugin_call_start(
+	struct plugin_call **ret, const struct call_params *params, struct err *err)
+{
+	if (!params->instance->host)
+		return refuse_start(params, -ESHUTDOWN, "it is closed", err);
+	struct plugin_call *call = call_new(params);
+	if (!call->handle) {
+		call_end(call);
+		free(call);
+		return err_set_kind(
+			err, ERR_PLUGIN, -EMFILE, "plugins hold too many handles");
+	}
+	*ret = call;
+	if (params->invoke)
+		params->invoke(call->args, params->instance->self, call->handle);
+	else
+		complete(call, params->answer);
+	return 0;
 }

@@ -1,19 +1,50 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* See challenge.h. */
 #include "plugin/challenge.h"
 
-#include "plugin/priv.h"
+#include "plugin/call_priv.h"
+#include "plugin/instance_priv.h"
 #include "util/mem.h"
 
 typedef void method_fn(
 	void *instance, const struct postseal_task *task, struct postseal_call *call);
 
-static struct postseal_task *copy_task(const struct postseal_task *task)
-{
-	struct postseal_task *copy = xnew(struct postseal_task);
+struct challenge_args {
+	method_fn *method;
+	struct postseal_task task; /* its strings are owned */
+};
 
-	*copy = (struct postseal_task){
-		.size = sizeof(*copy),
+static const char *const method_names[] = {
+	[PLUGIN_CHALLENGE_OFFERS] = "offers",
+	[PLUGIN_CHALLENGE_WANT] = "want",
+	[PLUGIN_CHALLENGE_PRESENT] = "present",
+	[PLUGIN_CHALLENGE_READY] = "ready",
+	[PLUGIN_CHALLENGE_CLEANUP] = "cleanup",
+};
+
+static void args_free(void *userdata)
+{
+	struct challenge_args *args = userdata;
+	struct postseal_task *task = &args->task;
+
+	free((char *)task->domain);
+	free((char *)task->name);
+	free((char *)task->account_url);
+	free((char *)task->thumbprint);
+	free((char *)task->token);
+	free((char *)task->key_authorization);
+	free((char *)task->challenge_json);
+	free((char *)task->saved);
+	free(args);
+}
+
+static struct challenge_args *args_new(
+	method_fn *method, const struct postseal_task *task)
+{
+	struct challenge_args *args = xnew(struct challenge_args);
+
+	args->method = method;
+	args->task = (struct postseal_task){
+		.size = sizeof(args->task),
 		.domain = xstrdup(task->domain),
 		.name = xstrdup(task->name),
 		.is_wildcard = task->is_wildcard,
@@ -24,65 +55,70 @@ static struct postseal_task *copy_task(const struct postseal_task *task)
 		.challenge_json = xstrdup(task->challenge_json),
 		.saved = xstrdup(task->saved),
 	};
-	return copy;
+	return args;
 }
 
-static void free_task(void *params)
+static void invoke(const void *userdata, void *self, struct postseal_call *handle)
 {
-	struct postseal_task *task = params;
+	const struct challenge_args *args = userdata;
 
-	free((char *)task->domain);
-	free((char *)task->name);
-	free((char *)task->account_url);
-	free((char *)task->thumbprint);
-	free((char *)task->token);
-	free((char *)task->key_authorization);
-	free((char *)task->challenge_json);
-	free((char *)task->saved);
-	free(task);
+	args->method(self, &args->task, handle);
 }
 
+/* NULL: the plugin does without it. */
 static method_fn *find_method(
-	const struct postseal_challenge *c, enum plugin_challenge_method method)
+	const struct postseal_challenge *challenge, enum plugin_challenge_method method)
 {
 	switch (method) {
 	case PLUGIN_CHALLENGE_OFFERS:
-		return c->offers;
+		return challenge->offers;
 	case PLUGIN_CHALLENGE_WANT:
-		return c->want;
+		return challenge->want;
 	case PLUGIN_CHALLENGE_PRESENT:
-		return c->present;
+		return challenge->present;
 	case PLUGIN_CHALLENGE_READY:
-		return c->ready;
-	case PLUGIN_CHALLENGE_CLEANUP:
-		return c->cleanup;
+		return challenge->ready;
+	default:
+		return challenge->cleanup;
 	}
-	return NULL;
+}
+
+/* What its flags rule out is not asked of the plugin. */
+static bool is_ruled_out(const struct postseal_challenge *challenge,
+	enum plugin_challenge_method method, const struct postseal_task *task)
+{
+	return method == PLUGIN_CHALLENGE_OFFERS && task->is_wildcard &&
+	       !(challenge->flags & POSTSEAL_CHALLENGE_WILDCARD);
 }
 
 int plugin_challenge_start(struct plugin_call **ret, struct plugin_instance *instance,
 	enum plugin_challenge_method method, const struct postseal_task *task,
 	plugin_done_fn *done, void *userdata, struct err *err)
 {
-	/* clang-format off */
-	static const char *const names[] = {
-		[PLUGIN_CHALLENGE_OFFERS]  = "offers",
-		[PLUGIN_CHALLENGE_WANT]    = "want",
-		[PLUGIN_CHALLENGE_PRESENT] = "present",
-		[PLUGIN_CHALLENGE_READY]   = "ready",
-		[PLUGIN_CHALLENGE_CLEANUP] = "cleanup",
+	static const struct postseal_result ok = {
+		.size = sizeof(ok),
+		.outcome = POSTSEAL_OK,
 	};
-	/* clang-format on */
-	const struct postseal_challenge *c = instance->plugin->descriptor->challenge;
-	method_fn *fn = find_method(c, method);
-	struct plugin_call *call = plugin_call_new(
-		instance, names[method], copy_task(task), free_task, done, userdata);
+	static const struct postseal_result no_wildcard = {
+		.size = sizeof(no_wildcard),
+		.outcome = POSTSEAL_REFUSED,
+		.detail = "this challenge cannot validate a wildcard name",
+	};
+	const struct postseal_challenge *challenge =
+		instance->plugin ? instance->plugin->descriptor.plugin.challenge : NULL;
+	bool is_out = challenge && is_ruled_out(challenge, method, task);
+	method_fn *fn = challenge && !is_out ? find_method(challenge, method) : NULL;
+	const struct call_params params = {
+		.instance = instance,
+		.method = method_names[method],
+		.invoke = fn ? invoke : NULL,
+		.cancel = fn ? challenge->cancel : NULL,
+		.answer = is_out ? &no_wildcard : &ok,
+		.args = args_new(fn, task),
+		.args_free = args_free,
+		.done = done,
+		.userdata = userdata,
+	};
 
-	call->cancel = c->cancel;
-	*ret = call;
-	if (fn)
-		fn(instance->data, call->params, call->handle);
-	else
-		plugin_call_complete(call, POSTSEAL_OK, NULL);
-	return 0;
+	return plugin_call_start(ret, &params, err);
 }

@@ -1,53 +1,75 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* See deploy.h. */
 #include "plugin/deploy.h"
 
-#include "plugin/priv.h"
+#include "plugin/call_priv.h"
+#include "plugin/instance_priv.h"
 #include "util/mem.h"
 
-static struct postseal_bundle *copy_bundle(const struct postseal_bundle *bundle)
-{
-	struct postseal_bundle *copy = xnew(struct postseal_bundle);
-	char **names = xnew_array(char *, 1);
+struct deploy_args {
+	const struct postseal_deploy *deploy;
+	struct postseal_bundle bundle; /* its strings are owned */
+	char **names;                  /* owned; what bundle.names points to */
+};
 
-	for (size_t i = 0; bundle->names[i]; i++)
-		strv_append(&names, bundle->names[i]);
-	*copy = (struct postseal_bundle){
-		.size = sizeof(*copy),
+static void args_free(void *userdata)
+{
+	struct deploy_args *args = userdata;
+	struct postseal_bundle *bundle = &args->bundle;
+
+	free((char *)bundle->domain);
+	strv_free(args->names);
+	free((char *)bundle->key_type);
+	free((char *)bundle->chain_pem);
+	secret_free((char *)bundle->key_pem);
+	free((char *)bundle->fingerprint);
+	free(args);
+}
+
+static struct deploy_args *args_new(
+	const struct postseal_deploy *deploy, const struct postseal_bundle *bundle)
+{
+	struct deploy_args *args = xnew(struct deploy_args);
+
+	args->deploy = deploy;
+	args->names = xnew_array(char *, 1);
+	for (size_t i = 0; bundle->names && bundle->names[i]; i++)
+		strv_append(&args->names, bundle->names[i]);
+	args->bundle = (struct postseal_bundle){
+		.size = sizeof(args->bundle),
 		.domain = xstrdup(bundle->domain),
-		.names = (const char *const *)names,
+		.names = (const char *const *)args->names,
 		.key_type = xstrdup(bundle->key_type),
 		.chain_pem = xstrdup(bundle->chain_pem),
 		.key_pem = xstrdup(bundle->key_pem),
 		.fingerprint = xstrdup(bundle->fingerprint),
 		.not_after_sec = bundle->not_after_sec,
 	};
-	return copy;
+	return args;
 }
 
-static void free_bundle(void *params)
+static void invoke(const void *userdata, void *self, struct postseal_call *handle)
 {
-	struct postseal_bundle *bundle = params;
+	const struct deploy_args *args = userdata;
 
-	free((char *)bundle->domain);
-	strv_free((char **)bundle->names);
-	free((char *)bundle->key_type);
-	free((char *)bundle->chain_pem);
-	secret_free((char *)bundle->key_pem);
-	free((char *)bundle->fingerprint);
-	free(bundle);
+	args->deploy->install(self, &args->bundle, handle);
 }
 
 int plugin_deploy_start(struct plugin_call **ret, struct plugin_instance *instance,
 	const struct postseal_bundle *bundle, plugin_done_fn *done, void *userdata,
 	struct err *err)
 {
-	const struct postseal_deploy *d = instance->plugin->descriptor->deploy;
-	struct plugin_call *call = plugin_call_new(
-		instance, "install", copy_bundle(bundle), free_bundle, done, userdata);
+	const struct postseal_deploy *deploy =
+		instance->plugin ? instance->plugin->descriptor.plugin.deploy : NULL;
+	const struct call_params params = {
+		.instance = instance,
+		.method = "install",
+		.invoke = invoke,
+		.cancel = deploy ? deploy->cancel : NULL,
+		.args = args_new(deploy, bundle),
+		.args_free = args_free,
+		.done = done,
+		.userdata = userdata,
+	};
 
-	call->cancel = d->cancel;
-	*ret = call;
-	d->install(instance->data, call->params, call->handle);
-	return 0;
+	return plugin_call_start(ret, &params, err);
 }

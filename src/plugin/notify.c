@@ -1,44 +1,64 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* See notify.h. */
 #include "plugin/notify.h"
 
-#include "plugin/priv.h"
+#include "plugin/call_priv.h"
+#include "plugin/instance_priv.h"
 #include "util/mem.h"
 
-static struct postseal_notice *copy_notice(const struct postseal_notice *notice)
-{
-	struct postseal_notice *copy = xnew(struct postseal_notice);
+struct notify_args {
+	const struct postseal_notify *notify;
+	struct postseal_notice notice; /* its strings are owned */
+};
 
-	*copy = (struct postseal_notice){
-		.size = sizeof(*copy),
+static void args_free(void *userdata)
+{
+	struct notify_args *args = userdata;
+
+	free((char *)args->notice.kind);
+	free((char *)args->notice.subject);
+	free((char *)args->notice.text);
+	free(args);
+}
+
+static struct notify_args *args_new(
+	const struct postseal_notify *notify, const struct postseal_notice *notice)
+{
+	struct notify_args *args = xnew(struct notify_args);
+
+	args->notify = notify;
+	args->notice = (struct postseal_notice){
+		.size = sizeof(args->notice),
 		.kind = xstrdup(notice->kind),
 		.subject = xstrdup(notice->subject),
 		.text = xstrdup(notice->text),
 		.at_sec = notice->at_sec,
 	};
-	return copy;
+	return args;
 }
 
-static void free_notice(void *params)
+static void invoke(const void *userdata, void *self, struct postseal_call *handle)
 {
-	struct postseal_notice *notice = params;
+	const struct notify_args *args = userdata;
 
-	free((char *)notice->kind);
-	free((char *)notice->subject);
-	free((char *)notice->text);
-	free(notice);
+	args->notify->notify(self, &args->notice, handle);
 }
 
 int plugin_notify_start(struct plugin_call **ret, struct plugin_instance *instance,
 	const struct postseal_notice *notice, plugin_done_fn *done, void *userdata,
 	struct err *err)
 {
-	const struct postseal_notify *n = instance->plugin->descriptor->notify;
-	struct plugin_call *call = plugin_call_new(
-		instance, "notify", copy_notice(notice), free_notice, done, userdata);
+	const struct postseal_notify *notify =
+		instance->plugin ? instance->plugin->descriptor.plugin.notify : NULL;
+	const struct call_params params = {
+		.instance = instance,
+		.method = "notify",
+		.invoke = invoke,
+		.cancel = notify ? notify->cancel : NULL,
+		.args = args_new(notify, notice),
+		.args_free = args_free,
+		.done = done,
+		.userdata = userdata,
+	};
 
-	call->cancel = n->cancel;
-	*ret = call;
-	n->notify(instance->data, call->params, call->handle);
-	return 0;
+	return plugin_call_start(ret, &params, err);
 }

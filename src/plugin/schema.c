@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A plugin's table of settings, checked and turned into rows of the configuration. */
-#include <errno.h>
+/* A plugin's settings as conf/ has them. They are checked already: plugin/descriptor.h. */
 #include <string.h>
 
-#include "plugin/priv.h"
+#include "plugin/host_priv.h"
 #include "util/mem.h"
 
 static const enum conf_type types[] = {
@@ -19,58 +18,89 @@ static const enum conf_type types[] = {
 	[POSTSEAL_SETTING_MODE] = CONF_MODE,
 };
 
-static bool is_name(const char *s)
+_Static_assert(ARRAY_SIZE(types) == POSTSEAL_SETTING_MODE + 1, "a type without a row");
+
+/* Where a plugin is named: the setting is called as the kind. */
+static const struct {
+	enum postseal_kind kind;
+	const char *block; /* NULL = outside all blocks */
+} named_in[] = {
+	{ POSTSEAL_KIND_CHALLENGE, "policy" },
+	{ POSTSEAL_KIND_DEPLOY, "policy" },
+	{ POSTSEAL_KIND_NOTIFY, NULL },
+};
+
+static unsigned convert_flags(unsigned flags)
 {
-	return *s && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(s);
+	return (flags & POSTSEAL_SETTING_REQUIRED ? CONF_REQUIRED : 0) |
+	       (flags & POSTSEAL_SETTING_SECRET ? CONF_SECRET : 0);
 }
 
-static int check_row(const struct postseal_setting *row, struct err *err)
+struct conf_setting *plugin_settings_new(const struct descriptor *descriptor)
 {
-	if (!is_name(row->name))
-		return err_set_kind(err, ERR_PLUGIN, -EINVAL,
-			"a setting has a name that none may have");
-	if ((unsigned)row->type >= ARRAY_SIZE(types))
-		return err_set_kind(err, ERR_PLUGIN, -EINVAL,
-			"setting %s is of type %d, which is not known", row->name,
-			row->type);
-	if (!row->text || !*row->text)
-		return err_set_kind(err, ERR_PLUGIN, -EINVAL,
-			"setting %s has no sentence for the manual", row->name);
-	if (row->type == POSTSEAL_SETTING_ENUM && !row->values)
-		return err_set_kind(err, ERR_PLUGIN, -EINVAL,
-			"setting %s has no values", row->name);
-	return 0;
-}
+	size_t n = descriptor->n_settings;
 
-static struct conf_setting convert_row(const struct postseal_setting *row)
-{
-	return (struct conf_setting){
-		.name = row->name,
-		.type = types[row->type],
-		.fallback = row->fallback,
-		.min = row->min,
-		.max = row->max,
-		.values = row->values,
-		.flags = (row->flags & POSTSEAL_SETTING_REQUIRED ? CONF_REQUIRED : 0) |
-			 (row->flags & POSTSEAL_SETTING_SECRET ? CONF_SECRET : 0),
-		.text = row->text,
-	};
-}
-
-int plugin_schema_convert(struct plugin *plugin, struct err *err)
-{
-	const struct postseal_setting *row = plugin->descriptor->settings;
-
-	for (; row && row->name; row++) {
-		int r = check_row(row, err);
-
-		if (r >= 0 && plugin->n_settings == PLUGIN_SETTINGS_MAX)
-			r = err_set_kind(err, ERR_PLUGIN, -E2BIG, "too many settings");
-		if (r < 0)
-			return r;
-		plugin->settings = xreallocarray(plugin->settings,
-			plugin->n_settings + 1, sizeof(*plugin->settings));
-		plugin->settings[plugin->n_settings++] = convert_row(row);
+	if (n == 0)
+		return NULL;
+	struct conf_setting *settings = xnew_array(struct conf_setting, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct postseal_setting *row = &descriptor->plugin.settings[i];
+		settings[i] = (struct conf_setting){
+			.name = row->name,
+			.type = types[row->type],
+			.fallback = row->fallback,
+			.min = row->min,
+			.max = row->max,
+			.values = row->values,
+			.flags = convert_flags(row->flags),
+			.text = row->text,
+		};
 	}
-	return 0;
+	return settings;
+}
+
+const struct postseal_setting *plugin_find_setting(
+	const struct plugin *plugin, const char *name)
+{
+	const struct descriptor *d = &plugin->descriptor;
+
+	for (size_t i = 0; name && i < d->n_settings; i++) {
+		if (strcmp(d->plugin.settings[i].name, name) == 0)
+			return &d->plugin.settings[i];
+	}
+	return NULL;
+}
+
+/* One whose settings must be said cannot be used without a block. */
+static bool needs_block(const struct plugin *plugin)
+{
+	for (size_t i = 0; i < plugin->descriptor.n_settings; i++) {
+		if (plugin->settings[i].flags & CONF_REQUIRED)
+			return true;
+	}
+	return false;
+}
+
+static void add_value(struct conf_schema *schema, const struct plugin *plugin)
+{
+	enum postseal_kind kind = plugin_get_kind(plugin);
+
+	for (size_t i = 0; i < ARRAY_SIZE(named_in); i++) {
+		if (named_in[i].kind == kind)
+			conf_schema_add_value(schema, named_in[i].block,
+				plugin_kind_name(kind), plugin_get_name(plugin));
+	}
+}
+
+void plugin_host_extend_schema(struct plugin_host *host, struct conf_schema *schema)
+{
+	const struct plugin *it;
+
+	list_foreach(it, &host->plugins, link) {
+		conf_schema_add_plugin(schema, plugin_kind_name(plugin_get_kind(it)),
+			plugin_get_name(it), it->settings, it->descriptor.n_settings,
+			plugin_get_summary(it));
+		if (!needs_block(it))
+			add_value(schema, it);
+	}
 }
