@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* http-01 (RFC 8555 8.3): the front's http listener answers for the token. */
+/*
+ * http-01 (RFC 8555 section 8.3): the front answers for us on port 80. We publish, look
+ * whether our own listener gives the answer, and withdraw.
+ */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "plugins/postseal-plugin.h"
@@ -9,32 +13,31 @@ struct http01 {
 	const struct postseal_services *services;
 };
 
-/* What a call is waiting for. */
-struct waiting {
-	const struct postseal_services *services;
+/* A call that waits for the front. */
+struct pending {
+	struct http01 *self;
 	struct postseal_call *call;
-	struct postseal_publication *publication;
+	struct postseal_publication *op;
+	enum postseal_outcome outcome_if_not; /* what "no" means to this call */
 };
 
-static int http01_open(struct postseal_host *host,
-	const struct postseal_services *services, void **ret, char *detail, size_t size)
-{
-	struct http01 *p = calloc(1, sizeof(*p));
+typedef struct postseal_publication *start_fn(struct postseal_host *host,
+	const struct postseal_answer *answer, postseal_publication_fn *fn,
+	void *userdata);
 
-	if (!p)
-		return -12;
-	p->host = host;
-	p->services = services;
-	*ret = p;
-	return 0;
+static void end_call(const struct http01 *self, struct postseal_call *call,
+	enum postseal_outcome outcome, const char *detail)
+{
+	const struct postseal_result result = {
+		.size = sizeof(result),
+		.outcome = outcome,
+		.detail = detail,
+	};
+
+	self->services->complete(call, &result);
 }
 
-static void http01_close(void *instance)
-{
-	free(instance);
-}
-
-static struct postseal_answer make_answer(const struct postseal_task *task)
+static struct postseal_answer answer_for(const struct postseal_task *task)
 {
 	return (struct postseal_answer){
 		.size = sizeof(struct postseal_answer),
@@ -45,112 +48,97 @@ static struct postseal_answer make_answer(const struct postseal_task *task)
 	};
 }
 
-static void finish(const struct postseal_services *services, struct postseal_call *call,
-	enum postseal_outcome outcome, const char *detail)
+static void on_front(int ok, const char *detail, void *userdata)
 {
-	const struct postseal_result result = {
-		.size = sizeof(result),
-		.outcome = outcome,
-		.detail = detail,
-	};
+	struct pending *pending = userdata;
 
-	services->complete(call, &result);
+	end_call(pending->self, pending->call,
+		ok ? POSTSEAL_OK : pending->outcome_if_not, ok ? NULL : detail);
+	free(pending);
+}
+
+static void ask_front(struct http01 *self, const struct postseal_task *task,
+	struct postseal_call *call, start_fn *start, enum postseal_outcome if_not)
+{
+	const struct postseal_answer answer = answer_for(task);
+	struct pending *pending = calloc(1, sizeof(*pending));
+
+	if (!pending) {
+		end_call(self, call, POSTSEAL_FAILED, "out of memory");
+		return;
+	}
+	*pending = (struct pending){ self, call, NULL, if_not };
+	pending->op = start(self->host, &answer, on_front, pending);
+	if (!pending->op) {
+		free(pending);
+		end_call(self, call, POSTSEAL_FAILED, "the front was not asked");
+		return;
+	}
+	self->services->call_set_data(call, pending);
 }
 
 static void http01_offers(
 	void *instance, const struct postseal_task *task, struct postseal_call *call)
 {
-	struct http01 *p = instance;
-
 	if (task->is_wildcard)
-		finish(p->services, call, POSTSEAL_REFUSED,
-			"cannot validate a wildcard name");
+		end_call(instance, call, POSTSEAL_REFUSED,
+			"http-01 cannot validate a wildcard name");
 	else
-		finish(p->services, call, POSTSEAL_OK, NULL);
-}
-
-static void on_published(int ok, const char *detail, void *userdata)
-{
-	struct waiting *w = userdata;
-	const struct postseal_services *services = w->services;
-	struct postseal_call *call = w->call;
-
-	free(w);
-	finish(services, call, ok ? POSTSEAL_OK : POSTSEAL_FAILED, detail);
-}
-
-static void on_looked(int ok, const char *detail, void *userdata)
-{
-	struct waiting *w = userdata;
-	const struct postseal_services *services = w->services;
-	struct postseal_call *call = w->call;
-
-	free(w);
-	finish(services, call, ok ? POSTSEAL_OK : POSTSEAL_NOT_YET, detail);
-}
-
-/* One of the two services that take an answer and tell how it went. */
-typedef struct postseal_publication *service_fn(struct postseal_host *host,
-	const struct postseal_answer *answer, postseal_publication_fn *fn,
-	void *userdata);
-
-static void begin(struct http01 *p, const struct postseal_task *task,
-	struct postseal_call *call, service_fn *start, postseal_publication_fn *fn)
-{
-	const struct postseal_answer answer = make_answer(task);
-	struct waiting *w = calloc(1, sizeof(*w));
-
-	if (w) {
-		w->services = p->services;
-		w->call = call;
-		w->publication = start(p->host, &answer, fn, w);
-	}
-	if (w && w->publication) {
-		p->services->call_set_data(call, w);
-		return;
-	}
-	free(w);
-	finish(p->services, call, POSTSEAL_FAILED, "the front cannot be asked");
+		end_call(instance, call, POSTSEAL_OK, NULL);
 }
 
 static void http01_present(
 	void *instance, const struct postseal_task *task, struct postseal_call *call)
 {
-	struct http01 *p = instance;
+	struct http01 *self = instance;
 
-	if (!task->token || !task->key_authorization)
-		finish(p->services, call, POSTSEAL_REFUSED, "the CA gave no token");
-	else
-		begin(p, task, call, p->services->publish_start, on_published);
+	ask_front(self, task, call, self->services->publish_start, POSTSEAL_FAILED);
 }
 
 static void http01_ready(
 	void *instance, const struct postseal_task *task, struct postseal_call *call)
 {
-	struct http01 *p = instance;
+	struct http01 *self = instance;
 
-	begin(p, task, call, p->services->look_start, on_looked);
+	ask_front(self, task, call, self->services->look_start, POSTSEAL_NOT_YET);
 }
 
 static void http01_cleanup(
 	void *instance, const struct postseal_task *task, struct postseal_call *call)
 {
-	struct http01 *p = instance;
-	const struct postseal_answer answer = make_answer(task);
+	const struct http01 *self = instance;
+	const struct postseal_answer answer = answer_for(task);
 
-	p->services->withdraw(p->host, &answer);
-	finish(p->services, call, POSTSEAL_OK, NULL);
+	self->services->withdraw(self->host, &answer);
+	end_call(self, call, POSTSEAL_OK, NULL);
 }
 
 static void http01_cancel(void *instance, struct postseal_call *call)
 {
-	struct http01 *p = instance;
-	struct waiting *w = p->services->call_get_data(call);
+	const struct http01 *self = instance;
+	struct pending *pending = self->services->call_get_data(call);
 
-	if (!w)
+	if (!pending)
 		return;
-	p->services->publication_cancel(w->publication);
-	free(w);
+	self->services->publication_cancel(pending->op);
+	free(pending);
+}
+
+static int http01_open(struct postseal_host *host,
+	const struct postseal_services *services, void **ret, char *detail, size_t size)
+{
+	struct http01 *self = calloc(1, sizeof(*self));
+
+	if (!self)
+		return -ENOMEM;
+	*self = (struct http01){ host, services };
+	*ret = self;
+	return 0;
+}
+
+static void http01_close(void *instance)
+{
+	free(instance);
 }
 
 static const struct postseal_challenge challenge = {
@@ -167,9 +155,8 @@ const struct postseal_plugin postseal_plugin = {
 	POSTSEAL_PLUGIN_ABI,
 	.kind = POSTSEAL_KIND_CHALLENGE,
 	.name = "http-01",
-	.summary =
-		"Answers the CA over plain HTTP on port 80, by a listener of protocol http.",
-	.version = "1",
+	.summary = "Validates a name by an answer on port 80.",
+	.version = "1.0",
 	.open = http01_open,
 	.close = http01_close,
 	.challenge = &challenge,

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tls-alpn-01 (RFC 8737): a TLS listener with acme = yes shows the answer. */
+/*
+ * tls-alpn-01 (RFC 8737): the front shows a certificate that holds the answer to whoever
+ * offers acme-tls/1 alone on port 443. We publish, look at our own listener, withdraw.
+ */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "plugins/postseal-plugin.h"
@@ -9,43 +13,19 @@ struct alpn01 {
 	const struct postseal_services *services;
 };
 
-/* What a call is waiting for. */
-struct waiting {
-	const struct postseal_services *services;
+/* A call that waits for the front. */
+struct pending {
+	struct alpn01 *self;
 	struct postseal_call *call;
-	struct postseal_publication *publication;
+	struct postseal_publication *op;
+	enum postseal_outcome outcome_if_not; /* what "no" means to this call */
 };
 
-static int alpn01_open(struct postseal_host *host,
-	const struct postseal_services *services, void **ret, char *detail, size_t size)
-{
-	struct alpn01 *p = calloc(1, sizeof(*p));
+typedef struct postseal_publication *start_fn(struct postseal_host *host,
+	const struct postseal_answer *answer, postseal_publication_fn *fn,
+	void *userdata);
 
-	if (!p)
-		return -12;
-	p->host = host;
-	p->services = services;
-	*ret = p;
-	return 0;
-}
-
-static void alpn01_close(void *instance)
-{
-	free(instance);
-}
-
-static struct postseal_answer make_answer(const struct postseal_task *task)
-{
-	return (struct postseal_answer){
-		.size = sizeof(struct postseal_answer),
-		.kind = POSTSEAL_ANSWER_ALPN,
-		.name = task->name,
-		.token = task->token,
-		.key_authorization = task->key_authorization,
-	};
-}
-
-static void finish(const struct postseal_services *services, struct postseal_call *call,
+static void end_call(const struct alpn01 *self, struct postseal_call *call,
 	enum postseal_outcome outcome, const char *detail)
 {
 	const struct postseal_result result = {
@@ -54,103 +34,110 @@ static void finish(const struct postseal_services *services, struct postseal_cal
 		.detail = detail,
 	};
 
-	services->complete(call, &result);
+	self->services->complete(call, &result);
+}
+
+static struct postseal_answer answer_for(const struct postseal_task *task)
+{
+	return (struct postseal_answer){
+		.size = sizeof(struct postseal_answer),
+		.kind = POSTSEAL_ANSWER_ALPN,
+		.name = task->name,
+		.key_authorization = task->key_authorization,
+	};
+}
+
+static void on_front(int ok, const char *detail, void *userdata)
+{
+	struct pending *pending = userdata;
+
+	end_call(pending->self, pending->call,
+		ok ? POSTSEAL_OK : pending->outcome_if_not, ok ? NULL : detail);
+	free(pending);
+}
+
+static void ask_front(struct alpn01 *self, const struct postseal_task *task,
+	struct postseal_call *call, start_fn *start, enum postseal_outcome if_not)
+{
+	const struct postseal_answer answer = answer_for(task);
+	struct pending *pending = calloc(1, sizeof(*pending));
+
+	if (!pending) {
+		end_call(self, call, POSTSEAL_FAILED, "out of memory");
+		return;
+	}
+	*pending = (struct pending){ self, call, NULL, if_not };
+	pending->op = start(self->host, &answer, on_front, pending);
+	if (!pending->op) {
+		free(pending);
+		end_call(self, call, POSTSEAL_FAILED, "the front was not asked");
+		return;
+	}
+	self->services->call_set_data(call, pending);
 }
 
 static void alpn01_offers(
 	void *instance, const struct postseal_task *task, struct postseal_call *call)
 {
-	struct alpn01 *p = instance;
-
 	if (task->is_wildcard)
-		finish(p->services, call, POSTSEAL_REFUSED,
-			"cannot validate a wildcard name");
+		end_call(instance, call, POSTSEAL_REFUSED,
+			"tls-alpn-01 cannot validate a wildcard name");
 	else
-		finish(p->services, call, POSTSEAL_OK, NULL);
-}
-
-static void on_published(int ok, const char *detail, void *userdata)
-{
-	struct waiting *w = userdata;
-	const struct postseal_services *services = w->services;
-	struct postseal_call *call = w->call;
-
-	free(w);
-	finish(services, call, ok ? POSTSEAL_OK : POSTSEAL_FAILED, detail);
-}
-
-static void on_looked(int ok, const char *detail, void *userdata)
-{
-	struct waiting *w = userdata;
-	const struct postseal_services *services = w->services;
-	struct postseal_call *call = w->call;
-
-	free(w);
-	finish(services, call, ok ? POSTSEAL_OK : POSTSEAL_NOT_YET, detail);
-}
-
-/* One of the two services that take an answer and tell how it went. */
-typedef struct postseal_publication *service_fn(struct postseal_host *host,
-	const struct postseal_answer *answer, postseal_publication_fn *fn,
-	void *userdata);
-
-static void begin(struct alpn01 *p, const struct postseal_task *task,
-	struct postseal_call *call, service_fn *start, postseal_publication_fn *fn)
-{
-	const struct postseal_answer answer = make_answer(task);
-	struct waiting *w = calloc(1, sizeof(*w));
-
-	if (w) {
-		w->services = p->services;
-		w->call = call;
-		w->publication = start(p->host, &answer, fn, w);
-	}
-	if (w && w->publication) {
-		p->services->call_set_data(call, w);
-		return;
-	}
-	free(w);
-	finish(p->services, call, POSTSEAL_FAILED, "the front cannot be asked");
+		end_call(instance, call, POSTSEAL_OK, NULL);
 }
 
 static void alpn01_present(
 	void *instance, const struct postseal_task *task, struct postseal_call *call)
 {
-	struct alpn01 *p = instance;
+	struct alpn01 *self = instance;
 
-	if (!task->token || !task->key_authorization)
-		finish(p->services, call, POSTSEAL_REFUSED, "the CA gave no token");
-	else
-		begin(p, task, call, p->services->publish_start, on_published);
+	ask_front(self, task, call, self->services->publish_start, POSTSEAL_FAILED);
 }
 
 static void alpn01_ready(
 	void *instance, const struct postseal_task *task, struct postseal_call *call)
 {
-	struct alpn01 *p = instance;
+	struct alpn01 *self = instance;
 
-	begin(p, task, call, p->services->look_start, on_looked);
+	ask_front(self, task, call, self->services->look_start, POSTSEAL_NOT_YET);
 }
 
 static void alpn01_cleanup(
 	void *instance, const struct postseal_task *task, struct postseal_call *call)
 {
-	struct alpn01 *p = instance;
-	const struct postseal_answer answer = make_answer(task);
+	const struct alpn01 *self = instance;
+	const struct postseal_answer answer = answer_for(task);
 
-	p->services->withdraw(p->host, &answer);
-	finish(p->services, call, POSTSEAL_OK, NULL);
+	self->services->withdraw(self->host, &answer);
+	end_call(self, call, POSTSEAL_OK, NULL);
 }
 
 static void alpn01_cancel(void *instance, struct postseal_call *call)
 {
-	struct alpn01 *p = instance;
-	struct waiting *w = p->services->call_get_data(call);
+	const struct alpn01 *self = instance;
+	struct pending *pending = self->services->call_get_data(call);
 
-	if (!w)
+	if (!pending)
 		return;
-	p->services->publication_cancel(w->publication);
-	free(w);
+	self->services->publication_cancel(pending->op);
+	free(pending);
+}
+
+static int alpn01_open(struct postseal_host *host,
+	const struct postseal_services *services, void **ret, char *detail, size_t size)
+{
+	struct alpn01 *self = calloc(1, sizeof(*self));
+
+	if (!self)
+		return -ENOMEM;
+	*self = (struct alpn01){ host, services };
+	*ret = self;
+	return 0;
+}
+
+static void alpn01_close(void *instance)
+{
+	free(instance);
 }
 
 static const struct postseal_challenge challenge = {
@@ -167,9 +154,8 @@ const struct postseal_plugin postseal_plugin = {
 	POSTSEAL_PLUGIN_ABI,
 	.kind = POSTSEAL_KIND_CHALLENGE,
 	.name = "tls-alpn-01",
-	.summary =
-		"Answers the CA in a TLS handshake on port 443, by a listener with acme = yes.",
-	.version = "1",
+	.summary = "Validates a name by a certificate of its own on port 443.",
+	.version = "1.0",
 	.open = alpn01_open,
 	.close = alpn01_close,
 	.challenge = &challenge,

@@ -1,298 +1,326 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * deploy files: writes key and chain where a daemon that does its own TLS reads them, all
- * or nothing, then runs its reload command, then names the addresses to prove.
+ * Writes key and chain into files, all or none, then runs a command that has the server
+ * read them again. Installing the same twice does no harm.
  */
-#include <ctype.h>
+#include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugins/deploy-files/template.h"
 #include "plugins/postseal-plugin.h"
 
-#define PATH_BYTES_MAX   1024
-#define DETAIL_BYTES_MAX 512
+#define DETAIL_BYTES  512
+#define LINE_BYTES    300
+#define ADDRESSES_MAX 64
 
-struct files {
+enum { COMBINED, KEY, CHAIN, N_FILES };
+
+struct deployer {
 	struct postseal_host *host;
 	const struct postseal_services *services;
+	const char *template[N_FILES]; /* NULL = not wanted */
+	const char *const *reload;     /* empty = nothing to run */
+	struct postseal_address prove[ADDRESSES_MAX];
+	size_t n_prove;
 };
 
-struct reload {
-	struct files *files;
+struct run {
+	const struct deployer *self;
 	struct postseal_call *call;
 	struct postseal_exec *exec;
 };
 
+static const char *const file_settings[N_FILES] = { "combined_file", "key_file",
+	"chain_file" };
+
 /* clang-format off */
 static const struct postseal_setting settings[] = {
-	{ "combined_file", POSTSEAL_SETTING_PATH, NULL, 0, 0, NULL, 0,
-	  "File for key and chain together, key first, as Postfix's smtpd_tls_chain_files wants it; %d is the domain, %k the key type." },
-	{ "chain_file", POSTSEAL_SETTING_PATH, NULL, 0, 0, NULL, 0,
-	  "File for the chain alone, leaf first; %d and %k as above." },
-	{ "key_file", POSTSEAL_SETTING_PATH, NULL, 0, 0, NULL, 0,
-	  "File for the key alone; %d and %k as above." },
-	{ "mode", POSTSEAL_SETTING_MODE, "0600", 0, 0, NULL, 0,
-	  "Mode of the files with the key; the chain alone is 0644." },
-	{ "owner", POSTSEAL_SETTING_STRING, NULL, 0, 0, NULL, 0,
-	  "User that the files shall belong to; needs the right to give files away." },
-	{ "group", POSTSEAL_SETTING_STRING, NULL, 0, 0, NULL, 0,
-	  "Group that the files shall belong to." },
-	{ "reload", POSTSEAL_SETTING_STRINGS, NULL, 0, 0, NULL, 0,
-	  "Command with its arguments that is run when the files are written; an absolute path, no shell." },
-	{ "prove", POSTSEAL_SETTING_ADDRESSES, NULL, 0, 0, NULL, 0,
-	  "Addresses where the new certificate must then be seen." },
-	{ NULL, POSTSEAL_SETTING_STRING, NULL, 0, 0, NULL, 0, NULL },
+	{ .name = "combined_file", .type = POSTSEAL_SETTING_PATH,
+	  .text = "A file for key and chain, in this order, as Postfix's smtpd_tls_chain_files wants it; %d is the domain, %k the key type." },
+	{ .name = "key_file", .type = POSTSEAL_SETTING_PATH,
+	  .text = "A file for the key alone; %d and %k as in combined_file." },
+	{ .name = "chain_file", .type = POSTSEAL_SETTING_PATH,
+	  .text = "A file for the chain alone, leaf first; %d and %k as in combined_file." },
+	{ .name = "mode", .type = POSTSEAL_SETTING_MODE, .fallback = "0640", .max = 0777,
+	  .text = "The mode of files that hold the key." },
+	{ .name = "chain_mode", .type = POSTSEAL_SETTING_MODE, .fallback = "0644", .max = 0777,
+	  .text = "The mode of chain_file." },
+	{ .name = "owner", .type = POSTSEAL_SETTING_STRING,
+	  .text = "The user whom the files belong to." },
+	{ .name = "group", .type = POSTSEAL_SETTING_STRING,
+	  .text = "The group that the files belong to." },
+	{ .name = "reload", .type = POSTSEAL_SETTING_STRINGS,
+	  .text = "Absolute path and arguments of a program to run when the files are written; no shell is used." },
+	{ .name = "prove", .type = POSTSEAL_SETTING_ADDRESSES, .max = ADDRESSES_MAX,
+	  .text = "Where the new certificate must be seen then." },
+	{ .name = NULL },
 };
 
 /* clang-format on */
 
-static int files_open(struct postseal_host *host,
-	const struct postseal_services *services, void **ret, char *detail, size_t size)
-{
-	struct files *p = calloc(1, sizeof(*p));
-	const char *const *reload = services->get_list(host, "reload");
-
-	if (reload[0] && reload[0][0] != '/') {
-		snprintf(detail, size, "reload: %s is not an absolute path", reload[0]);
-		free(p);
-		return -22;
-	}
-	if (!p)
-		return -12;
-	p->host = host;
-	p->services = services;
-	*ret = p;
-	return 0;
-}
-
-static void files_close(void *instance)
-{
-	free(instance);
-}
-
-static void finish(struct files *p, struct postseal_call *call,
+static void end_call(const struct deployer *self, struct postseal_call *call,
 	enum postseal_outcome outcome, const char *detail)
 {
-	const char *const *prove = p->services->get_list(p->host, "prove");
-	struct postseal_address addresses[64] = { { NULL, NULL } };
 	struct postseal_result result = {
 		.size = sizeof(result),
 		.outcome = outcome,
 		.detail = detail,
-		.addresses = addresses,
 	};
 
-	for (; outcome == POSTSEAL_OK && prove[result.n_addresses] &&
-		result.n_addresses < 64;
-		result.n_addresses++)
-		addresses[result.n_addresses].address = prove[result.n_addresses];
-	p->services->complete(call, &result);
-}
-
-/* --- paths ------------------------------------------------------------------------------- */
-
-/* A domain is a DNS name and so has no slash; a wildcard's star becomes an underscore. */
-static int append_name(char *path, size_t *len, const char *name)
-{
-	for (; *name; name++) {
-		char c = *name == '*' ? '_' : *name;
-
-		if (!isalnum((unsigned char)c) && !strchr("-._", c))
-			return -1;
-		if (*len + 1 >= PATH_BYTES_MAX)
-			return -1;
-		path[(*len)++] = c;
+	if (outcome == POSTSEAL_OK) {
+		result.addresses = self->prove;
+		result.n_addresses = self->n_prove;
 	}
-	return 0;
+	self->services->complete(call, &result);
 }
 
-/* 0, or -1 when it is too long or has a name that no path may have. */
-static int expand_path(
-	char *path, const char *template, const struct postseal_bundle *bundle)
+/* --- files ------------------------------------------------------------------------------- */
+
+/* Key first, as Postfix's smtpd_tls_chain_files wants it. Owned by the caller. */
+static char *join(const char *key, const char *chain)
 {
-	size_t len = 0;
+	size_t size = strlen(key) + strlen(chain) + 2;
+	char *text = malloc(size);
 
-	for (; *template; template ++) {
-		const char *name = NULL;
+	if (text)
+		snprintf(text, size, "%s%s%s", key,
+			key[0] && key[strlen(key) - 1] != '\n' ? "\n" : "", chain);
+	return text;
+}
 
-		if (template[0] == '%' && template[1] == 'd')
-			name = bundle->domain;
-		else if (template[0] == '%' && template[1] == 'k')
-			name = bundle->key_type;
-		if (name && (name[0] == '.' || append_name(path, &len, name) < 0))
-			return -1;
-		if (name) {
-			template ++;
+static struct postseal_file describe(
+	const struct deployer *self, int i, const char *path, const char *text)
+{
+	const struct postseal_services *services = self->services;
+	const char *mode = i == CHAIN ? "chain_mode" : "mode";
+
+	return (struct postseal_file){
+		.path = path,
+		.data = text,
+		.len = strlen(text),
+		.mode = (unsigned)services->get_int(self->host, mode),
+		.owner = services->get_string(self->host, "owner"),
+		.group = services->get_string(self->host, "group"),
+	};
+}
+
+static int write_texts(const struct deployer *self,
+	const struct postseal_bundle *bundle, const char *const *text, char *detail)
+{
+	struct postseal_file files[N_FILES];
+	char path[N_FILES][TEMPLATE_PATH_MAX];
+	size_t n = 0;
+
+	for (int i = 0; i < N_FILES; i++) {
+		if (!self->template[i])
 			continue;
+		if (!template_expand(self->template[i], bundle -> domain,
+			    bundle -> key_type, path[i], sizeof(path[i]))) {
+			snprintf(detail, DETAIL_BYTES,
+				"%s: no file can be called after this domain",
+				file_settings[i]);
+			return -EINVAL;
 		}
-		if (len + 1 >= PATH_BYTES_MAX)
-			return -1;
-		path[len++] = *template;
+		files[n++] = describe(self, i, path[i], text[i]);
 	}
-	path[len] = '\0';
-	return 0;
+	return self->services->write_files(self->host, files, n, detail, DETAIL_BYTES);
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
-
-struct set {
-	struct postseal_file file[3];
-	char path[3][PATH_BYTES_MAX];
-	size_t n;
-};
-
-static int add_file(struct files *p, struct set *set, const char *setting,
-	const struct postseal_bundle *bundle, const char *content)
+static int write_bundle(
+	const struct deployer *self, const struct postseal_bundle *bundle, char *detail)
 {
-	const char *template = p->services->get_string(p->host, setting);
-	int is_public = strcmp(setting, "chain_file") == 0;
+	char *combined = join(bundle->key_pem, bundle->chain_pem);
 
-	if (!template)
-		return 0;
-	if (expand_path(set->path[set->n], template, bundle) < 0)
-		return -1;
-	set->file[set->n] = (struct postseal_file){
-		.path = set->path[set->n],
-		.data = content,
-		.len = strlen(content),
-		.mode = is_public ? 0644
-				  : (unsigned)p->services->get_int(p->host, "mode"),
-		.owner = p->services->get_string(p->host, "owner"),
-		.group = p->services->get_string(p->host, "group"),
+	if (!combined)
+		return -ENOMEM;
+	const char *const text[N_FILES] = {
+		[COMBINED] = combined,
+		[KEY] = bundle->key_pem,
+		[CHAIN] = bundle->chain_pem,
 	};
-	set->n++;
-	return 0;
-}
-
-/* 0, or < 0 with a sentence in detail. */
-static int write_all(
-	struct files *p, const struct postseal_bundle *bundle, char *detail)
-{
-	size_t n = strlen(bundle->key_pem) + strlen(bundle->chain_pem) + 1;
-	char *combined = malloc(n);
-	struct set set = { .n = 0 };
-	int r = -1;
-
-	if (!combined) {
-		snprintf(detail, DETAIL_BYTES_MAX, "out of memory");
-		return -1;
-	}
-	snprintf(combined, n, "%s%s", bundle->key_pem, bundle->chain_pem);
-	if (add_file(p, &set, "combined_file", bundle, combined) < 0 ||
-		add_file(p, &set, "chain_file", bundle, bundle->chain_pem) < 0 ||
-		add_file(p, &set, "key_file", bundle, bundle->key_pem) < 0)
-		snprintf(detail, DETAIL_BYTES_MAX,
-			"a path for domain %s is too long or no path", bundle->domain);
-	else if (set.n == 0)
-		snprintf(detail, DETAIL_BYTES_MAX,
-			"nothing to write: set combined_file, or chain_file and key_file");
-	else
-		r = p->services->write_files(
-			p->host, set.file, set.n, detail, DETAIL_BYTES_MAX);
-	explicit_bzero(combined, n);
+	int r = write_texts(self, bundle, text, detail);
+	explicit_bzero(combined, strlen(combined));
 	free(combined);
 	return r;
 }
 
-/* --- reload ------------------------------------------------------------------------------------- */
+/* --- the command -------------------------------------------------------------------------- */
 
-/* The last line that is not empty says most. */
-static const char *last_line(const char *output, char *line, size_t size)
+/* The last line that says something; its length in *ret. */
+static const char *last_line(const char *output, size_t len, int *ret)
 {
-	const char *end = output + strlen(output);
-
-	while (end > output && strchr(" \r\n", end[-1]))
-		end--;
-	const char *start = end;
-	while (start > output && start[-1] != '\n')
-		start--;
-	snprintf(line, size, "%.*s", (int)(end - start), start);
-	return line;
+	while (len > 0 && (unsigned char)output[len - 1] <= ' ')
+		len--;
+	size_t from = len;
+	while (from > 0 && output[from - 1] != '\n')
+		from--;
+	*ret = (int)(len - from < LINE_BYTES ? len - from : LINE_BYTES);
+	return output + from;
 }
 
-static void on_reloaded(const struct postseal_exec_result *result, void *userdata)
+static void on_exec(const struct postseal_exec_result *result, void *userdata)
 {
-	struct reload *reload = userdata;
-	struct files *p = reload->files;
-	struct postseal_call *call = reload->call;
-	char line[256], detail[DETAIL_BYTES_MAX];
+	struct run *run = userdata;
+	char detail[2 * DETAIL_BYTES];
+	int len;
+	const char *line = last_line(result->output, result->output_len, &len);
 
-	free(reload);
-	if (result->exit_code == 0) {
-		finish(p, call, POSTSEAL_OK, NULL);
-		return;
-	}
-	last_line(result->output, line, sizeof(line));
-	snprintf(detail, sizeof(detail), "reload: %s%s%s",
-		result->detail ? result->detail : "failed", *line ? ": " : "", line);
-	finish(p, call, POSTSEAL_FAILED, detail);
+	snprintf(detail, sizeof(detail), "reload: %.*s%s%.*s", LINE_BYTES,
+		result->detail ? result->detail : "it failed", len > 0 ? ": " : "", len,
+		line);
+	if (result->exit_code == 0)
+		end_call(run->self, run->call, POSTSEAL_OK, NULL);
+	else
+		end_call(run->self, run->call, POSTSEAL_FAILED, detail);
+	free(run);
 }
 
-static void begin_reload(
-	struct files *p, const char *const *command, struct postseal_call *call)
+static void start_reload(const struct deployer *self, struct postseal_call *call)
 {
+	struct run *run = calloc(1, sizeof(*run));
 	const struct postseal_exec_params params = {
 		.size = sizeof(params),
-		.argv = command,
+		.argv = self->reload,
 	};
-	struct reload *reload = calloc(1, sizeof(*reload));
 
-	if (reload) {
-		reload->files = p;
-		reload->call = call;
-		reload->exec =
-			p->services->exec_start(p->host, &params, on_reloaded, reload);
+	if (run) {
+		*run = (struct run){ self, call, NULL };
+		run->exec =
+			self->services->exec_start(self->host, &params, on_exec, run);
 	}
-	if (reload && reload->exec) {
-		p->services->call_set_data(call, reload);
+	if (!run || !run->exec) {
+		free(run);
+		end_call(self, call, POSTSEAL_FAILED,
+			"reload: the command was not started");
 		return;
 	}
-	free(reload);
-	finish(p, call, POSTSEAL_FAILED, "the reload command could not be started");
+	self->services->call_set_data(call, run);
 }
 
-static void files_install(void *instance, const struct postseal_bundle *bundle,
+static void deployer_install(void *instance, const struct postseal_bundle *bundle,
 	struct postseal_call *call)
 {
-	struct files *p = instance;
-	const char *const *command = p->services->get_list(p->host, "reload");
-	char detail[DETAIL_BYTES_MAX] = "";
+	const struct deployer *self = instance;
+	char detail[DETAIL_BYTES] = "out of memory";
 
-	if (write_all(p, bundle, detail) < 0)
-		finish(p, call, POSTSEAL_FAILED, detail);
-	else if (command[0])
-		begin_reload(p, command, call);
+	if (write_bundle(self, bundle, detail) < 0)
+		end_call(self, call, POSTSEAL_FAILED, detail);
+	else if (self->reload[0])
+		start_reload(self, call);
 	else
-		finish(p, call, POSTSEAL_OK, NULL);
+		end_call(self, call, POSTSEAL_OK, NULL);
 }
 
-static void files_cancel(void *instance, struct postseal_call *call)
+static void deployer_cancel(void *instance, struct postseal_call *call)
 {
-	struct files *p = instance;
-	struct reload *reload = p->services->call_get_data(call);
+	const struct deployer *self = instance;
+	struct run *run = self->services->call_get_data(call);
 
-	if (!reload)
+	if (!run)
 		return;
-	p->services->exec_cancel(reload->exec);
-	free(reload);
+	self->services->exec_cancel(run->exec);
+	free(run);
+}
+
+/* --- settings ----------------------------------------------------------------------------- */
+
+static int check_templates(const struct deployer *self, char *detail, size_t size)
+{
+	int n = 0;
+
+	for (int i = 0; i < N_FILES; i++) {
+		if (!self->template[i])
+			continue;
+		n++;
+		if (template_is_valid(self->template[i]))
+			continue;
+		snprintf(
+			detail, size, "%s: after %% come d, k or %%", file_settings[i]);
+		return -EINVAL;
+	}
+	if (n > 0)
+		return 0;
+	snprintf(detail, size,
+		"one of combined_file, key_file and chain_file has to be set");
+	return -EINVAL;
+}
+
+static int check(const struct deployer *self, char *detail, size_t size)
+{
+	int r = check_templates(self, detail, size);
+
+	if (r < 0)
+		return r;
+	for (int i = 1; i < N_FILES; i++) {
+		for (int k = 0; k < i; k++) {
+			if (!self->template[i] || !self->template[k] ||
+				strcmp(self->template[i], self -> template[k]) != 0)
+				continue;
+			snprintf(detail, size, "%s and %s are one file",
+				file_settings[k], file_settings[i]);
+			return -EINVAL;
+		}
+	}
+	if (!self->reload[0] || self->reload[0][0] == '/')
+		return 0;
+	snprintf(detail, size,
+		"reload: has to begin with the absolute path of a program");
+	return -EINVAL;
+}
+
+static void read_settings(struct deployer *self)
+{
+	const struct postseal_services *services = self->services;
+	const char *const *prove = services->get_list(self->host, "prove");
+
+	for (int i = 0; i < N_FILES; i++)
+		self->template[i] = services->get_string(self->host, file_settings[i]);
+	self->reload = services->get_list(self->host, "reload");
+	for (size_t i = 0; prove[i] && i < ADDRESSES_MAX; i++)
+		self->prove[self->n_prove++].address = prove[i];
+}
+
+static int deployer_open(struct postseal_host *host,
+	const struct postseal_services *services, void **ret, char *detail, size_t size)
+{
+	struct deployer *self = calloc(1, sizeof(*self));
+
+	if (!self)
+		return -ENOMEM;
+	self->host = host;
+	self->services = services;
+	read_settings(self);
+	int r = check(self, detail, size);
+	if (r < 0) {
+		free(self);
+		return r;
+	}
+	*ret = self;
+	return 0;
+}
+
+static void deployer_close(void *instance)
+{
+	free(instance);
 }
 
 static const struct postseal_deploy deploy = {
 	.size = sizeof(deploy),
-	.install = files_install,
-	.cancel = files_cancel,
+	.install = deployer_install,
+	.cancel = deployer_cancel,
 };
 
 const struct postseal_plugin postseal_plugin = {
 	POSTSEAL_PLUGIN_ABI,
 	.kind = POSTSEAL_KIND_DEPLOY,
 	.name = "files",
-	.summary =
-		"Writes key and chain into files, runs a reload command, names addresses to prove.",
-	.version = "1",
+	.summary = "Writes certificates into files and has their reader reload them.",
+	.version = "1.0",
 	.settings = settings,
-	.open = files_open,
-	.close = files_close,
+	.open = deployer_open,
+	.close = deployer_close,
 	.deploy = &deploy,
 };

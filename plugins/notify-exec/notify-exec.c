@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* notify exec: runs a command for each event, with the event in its environment. */
+/*
+ * Runs a program for each notice. What the notice says goes into the environment, since
+ * an argument may be taken for an option; control characters are taken out, since a
+ * program may print it to a terminal or into a mail's header.
+ */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,55 +12,42 @@
 
 #include "plugins/postseal-plugin.h"
 
-#define VALUE_BYTES_MAX 2048
+#define VARIABLE_BYTES 4096
+#define DETAIL_BYTES   400
 
 struct notifier {
 	struct postseal_host *host;
 	const struct postseal_services *services;
+	const char *const *command;
+	const char *const *events; /* empty = all */
 };
 
 struct run {
-	const struct postseal_services *services;
+	const struct notifier *self;
 	struct postseal_call *call;
 	struct postseal_exec *exec;
 };
 
+enum { KIND, SUBJECT, TEXT, TIME, N_VARIABLES };
+
+struct environment {
+	char text[N_VARIABLES][VARIABLE_BYTES];
+	const char *list[N_VARIABLES + 1];
+};
+
 /* clang-format off */
 static const struct postseal_setting settings[] = {
-	{ "command", POSTSEAL_SETTING_STRINGS, NULL, 0, 0, NULL, POSTSEAL_SETTING_REQUIRED,
-	  "Command with its arguments; an absolute path, no shell. The event is in POSTSEAL_KIND, POSTSEAL_SUBJECT, POSTSEAL_TEXT and POSTSEAL_TIME (seconds)." },
-	{ "events", POSTSEAL_SETTING_STRINGS, NULL, 0, 0, NULL, 0,
-	  "Kinds of events that it is told of; unset, all." },
-	{ NULL, POSTSEAL_SETTING_STRING, NULL, 0, 0, NULL, 0, NULL },
+	{ .name = "command", .type = POSTSEAL_SETTING_STRINGS,
+	  .flags = POSTSEAL_SETTING_REQUIRED,
+	  .text = "Absolute path of a program and its arguments; no shell is used. The event is in POSTSEAL_KIND, POSTSEAL_SUBJECT, POSTSEAL_TEXT and POSTSEAL_TIME (seconds)." },
+	{ .name = "events", .type = POSTSEAL_SETTING_STRINGS,
+	  .text = "Kinds of events to run it for; all when empty." },
+	{ .name = NULL },
 };
 
 /* clang-format on */
 
-static int exec_open(struct postseal_host *host,
-	const struct postseal_services *services, void **ret, char *detail, size_t size)
-{
-	const char *const *command = services->get_list(host, "command");
-	struct notifier *p;
-
-	if (!command[0] || command[0][0] != '/') {
-		snprintf(detail, size, "command: has to begin with an absolute path");
-		return -22;
-	}
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return -12;
-	p->host = host;
-	p->services = services;
-	*ret = p;
-	return 0;
-}
-
-static void exec_close(void *instance)
-{
-	free(instance);
-}
-
-static void finish(const struct postseal_services *services, struct postseal_call *call,
+static void end_call(const struct notifier *self, struct postseal_call *call,
 	enum postseal_outcome outcome, const char *detail)
 {
 	const struct postseal_result result = {
@@ -64,107 +56,182 @@ static void finish(const struct postseal_services *services, struct postseal_cal
 		.detail = detail,
 	};
 
-	services->complete(call, &result);
+	self->services->complete(call, &result);
 }
 
-static int is_wanted(struct notifier *p, const char *kind)
+/* --- what the program is told ------------------------------------------------------------ */
+
+static void clean(char *s)
 {
-	const char *const *events = p->services->get_list(p->host, "events");
-
-	for (size_t i = 0; events[i]; i++)
-		if (strcmp(events[i], kind) == 0)
-			return 1;
-	return events[0] == NULL;
+	for (; *s; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = ' ';
+	}
 }
 
-/* "NAME=value" without control octets: the text may come from a CA. */
-static void set_variable(char *out, const char *name, const char *value)
+/* A long text is cut, and never within a character of UTF-8. */
+static void cut(char *s, size_t len)
 {
-	snprintf(out, VALUE_BYTES_MAX, "%s=%s", name, value ? value : "");
-	for (char *c = out; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = ' ';
+	while (len > 0 && ((unsigned char)s[len] & 0xc0) == 0x80)
+		len--;
+	s[len] = '\0';
 }
 
-static void on_ended(const struct postseal_exec_result *result, void *userdata)
+static void set(struct environment *env, int i, const char *name, const char *value)
+{
+	char *text = env->text[i];
+	char whole[VARIABLE_BYTES + 4];
+
+	/* One octet more than fits, so that the cut sees what it cuts. */
+	snprintf(whole, sizeof(whole), "%s=%s", name, value ? value : "");
+	if (strlen(whole) >= VARIABLE_BYTES)
+		cut(whole, VARIABLE_BYTES - 1);
+	memcpy(text, whole, strlen(whole) + 1);
+	clean(text);
+	env->list[i] = text;
+}
+
+static void fill(struct environment *env, const struct postseal_notice *notice)
+{
+	char when[32];
+
+	snprintf(when, sizeof(when), "%" PRIu64, notice->at_sec);
+	set(env, KIND, "POSTSEAL_KIND", notice->kind);
+	set(env, SUBJECT, "POSTSEAL_SUBJECT", notice->subject);
+	set(env, TEXT, "POSTSEAL_TEXT", notice->text);
+	set(env, TIME, "POSTSEAL_TIME", when);
+	env->list[N_VARIABLES] = NULL;
+}
+
+/* --- running ----------------------------------------------------------------------------- */
+
+/* The last line that says something; its length in *ret. */
+static const char *last_line(const char *output, size_t len, int *ret)
+{
+	while (len > 0 && (unsigned char)output[len - 1] <= ' ')
+		len--;
+	size_t from = len;
+	while (from > 0 && output[from - 1] != '\n')
+		from--;
+	*ret = (int)(len - from < DETAIL_BYTES ? len - from : DETAIL_BYTES);
+	return output + from;
+}
+
+static void on_exec(const struct postseal_exec_result *result, void *userdata)
 {
 	struct run *run = userdata;
-	const struct postseal_services *services = run->services;
-	struct postseal_call *call = run->call;
+	char detail[2 * DETAIL_BYTES];
+	int len;
+	const char *line = last_line(result->output, result->output_len, &len);
 
+	snprintf(detail, sizeof(detail), "%.*s%s%.*s", DETAIL_BYTES,
+		result->detail ? result->detail : "it failed", len > 0 ? ": " : "", len,
+		line);
+	if (result->exit_code == 0)
+		end_call(run->self, run->call, POSTSEAL_OK, NULL);
+	else
+		end_call(run->self, run->call, POSTSEAL_FAILED, detail);
 	free(run);
-	finish(services, call, result->exit_code == 0 ? POSTSEAL_OK : POSTSEAL_FAILED,
-		result->detail);
 }
 
-static struct postseal_exec *begin(
-	struct notifier *p, const struct postseal_notice *notice, struct run *run)
+static void start(const struct notifier *self, const struct postseal_notice *notice,
+	struct run *run)
 {
-	char kind[VALUE_BYTES_MAX], subject[VALUE_BYTES_MAX], text[VALUE_BYTES_MAX];
-	char at[VALUE_BYTES_MAX];
-	const char *const env[] = { kind, subject, text, at, NULL };
+	struct environment env;
+
+	fill(&env, notice);
 	const struct postseal_exec_params params = {
 		.size = sizeof(params),
-		.argv = p->services->get_list(p->host, "command"),
-		.env = env,
+		.argv = self->command,
+		.env = env.list,
 	};
-
-	set_variable(kind, "POSTSEAL_KIND", notice->kind);
-	set_variable(subject, "POSTSEAL_SUBJECT", notice->subject);
-	set_variable(text, "POSTSEAL_TEXT", notice->text);
-	snprintf(at, sizeof(at), "POSTSEAL_TIME=%" PRIu64, notice->at_sec);
-	return p->services->exec_start(p->host, &params, on_ended, run);
+	run->exec = self->services->exec_start(self->host, &params, on_exec, run);
 }
 
-static void exec_notify(void *instance, const struct postseal_notice *notice,
+static int is_wanted(const struct notifier *self, const char *kind)
+{
+	const char *const *events = self->events;
+
+	for (size_t i = 0; events[i]; i++) {
+		if (strcmp(events[i], kind) == 0)
+			return 1;
+	}
+	return !events[0];
+}
+
+static void notifier_notify(void *instance, const struct postseal_notice *notice,
 	struct postseal_call *call)
 {
-	struct notifier *p = instance;
-	struct run *run;
+	const struct notifier *self = instance;
 
-	if (!is_wanted(p, notice->kind)) {
-		finish(p->services, call, POSTSEAL_OK, NULL);
+	if (!is_wanted(self, notice->kind)) {
+		end_call(self, call, POSTSEAL_OK, NULL);
 		return;
 	}
-	run = calloc(1, sizeof(*run));
+	struct run *run = calloc(1, sizeof(*run));
 	if (run) {
-		run->services = p->services;
-		run->call = call;
-		run->exec = begin(p, notice, run);
+		*run = (struct run){ self, call, NULL };
+		start(self, notice, run);
 	}
-	if (run && run->exec) {
-		p->services->call_set_data(call, run);
+	if (!run || !run->exec) {
+		free(run);
+		end_call(self, call, POSTSEAL_FAILED, "the command was not started");
 		return;
 	}
-	free(run);
-	finish(p->services, call, POSTSEAL_FAILED, "the command could not be started");
+	self->services->call_set_data(call, run);
 }
 
-static void exec_notify_cancel(void *instance, struct postseal_call *call)
+static void notifier_cancel(void *instance, struct postseal_call *call)
 {
-	struct notifier *p = instance;
-	struct run *run = p->services->call_get_data(call);
+	const struct notifier *self = instance;
+	struct run *run = self->services->call_get_data(call);
 
 	if (!run)
 		return;
-	p->services->exec_cancel(run->exec);
+	self->services->exec_cancel(run->exec);
 	free(run);
+}
+
+static int notifier_open(struct postseal_host *host,
+	const struct postseal_services *services, void **ret, char *detail, size_t size)
+{
+	const char *const *command = services->get_list(host, "command");
+
+	if (!command[0] || command[0][0] != '/') {
+		snprintf(detail, size,
+			"command: has to begin with the absolute path of a program");
+		return -EINVAL;
+	}
+	struct notifier *self = calloc(1, sizeof(*self));
+	if (!self)
+		return -ENOMEM;
+	self->host = host;
+	self->services = services;
+	self->command = command;
+	self->events = services->get_list(host, "events");
+	*ret = self;
+	return 0;
+}
+
+static void notifier_close(void *instance)
+{
+	free(instance);
 }
 
 static const struct postseal_notify notify = {
 	.size = sizeof(notify),
-	.notify = exec_notify,
-	.cancel = exec_notify_cancel,
+	.notify = notifier_notify,
+	.cancel = notifier_cancel,
 };
 
 const struct postseal_plugin postseal_plugin = {
 	POSTSEAL_PLUGIN_ABI,
 	.kind = POSTSEAL_KIND_NOTIFY,
 	.name = "exec",
-	.summary = "Runs a command for each event.",
-	.version = "1",
+	.summary = "Runs a program for each notice.",
+	.version = "1.0",
 	.settings = settings,
-	.open = exec_open,
-	.close = exec_close,
+	.open = notifier_open,
+	.close = notifier_close,
 	.notify = &notify,
 };

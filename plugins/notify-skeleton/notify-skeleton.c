@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The least that a plugin needs: a notifier that writes each event to the log. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,7 +24,7 @@ static int skeleton_open(struct postseal_host *host,
 	struct skeleton *p = calloc(1, sizeof(*p));
 
 	if (!p)
-		return -12;
+		return -ENOMEM;
 	p->host = host;
 	p->services = services;
 	*ret = p;
