@@ -312,6 +312,25 @@ static void move_list(struct list *from, struct list *to)
 	}
 }
 
+/* Who connects there is heard by nobody. It is kept: a reload may bring the listener. */
+static void warn_of_adopted(struct listeners *l)
+{
+	const struct adopted *a;
+
+	list_foreach(a, &l->adopted, entry) {
+		struct address address = { .len = sizeof(address.sa) };
+		char text[ADDRESS_TEXT_MAX] = "a socket";
+
+		if (getsockname(a->fd, (struct sockaddr *)&address.sa, &address.len) ==
+			0)
+			address_format(&address, text, sizeof(text));
+		log_warning(&l->log,
+			"%s, handed over by systemd with FileDescriptorName=%s: no "
+			"listener %s has this address, so nobody answers there",
+			text, a->name, a->name);
+	}
+}
+
 void listeners_commit(struct listeners *l)
 {
 	struct socket *s, *next;
@@ -322,6 +341,7 @@ void listeners_commit(struct listeners *l)
 	list_foreach_safe(s, next, &l->sockets, entry)
 		if (!is_used(l, s))
 			socket_free(s);
+	warn_of_adopted(l);
 }
 
 /* --- who asks --------------------------------------------------------------------------- */

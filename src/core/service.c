@@ -3,6 +3,7 @@
 #include "core/service.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,23 +35,42 @@ void service_status(const char *status)
 	sd_notifyf(0, "STATUS=%s", status);
 }
 
+/* Takes fd over, also when it fails. systemd hands sockets over in blocking mode, in
+ * which a worker would hang in accept() while others are waiting for it. */
+static int adopt_socket(
+	struct listeners *listeners, const char *name, int fd, struct err *err)
+{
+	int flags = fcntl(fd, F_GETFL);
+	int r = 0;
+
+	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+		r = err_set_kind(err, ERR_CONFIG, -ENOTSOCK,
+			"%s, handed over by systemd, is not a listening stream socket",
+			name);
+	else if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		r = err_set(err, -errno, "%s, handed over by systemd: %s", name,
+			strerror(errno));
+	if (r < 0)
+		close(fd);
+	else
+		listeners_adopt(listeners, name, fd);
+	return r;
+}
+
 int service_adopt_sockets(struct listeners *listeners, struct err *err)
 {
 	_cleanup_(strv_freep) char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names);
+	int result = 0;
 
 	if (n < 0)
 		return err_set(err, n, "sockets from systemd: %s", strerror(-n));
 	for (int i = 0; i < n; i++) {
-		int fd = SD_LISTEN_FDS_START + i;
+		int r = adopt_socket(listeners, names[i], SD_LISTEN_FDS_START + i,
+			result < 0 ? NULL : err);
 
-		if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
-			close(fd);
-			return err_set_kind(err, ERR_CONFIG, -ENOTSOCK,
-				"%s, handed over by systemd, is not a listening stream socket",
-				names[i]);
-		}
-		listeners_adopt(listeners, names[i], fd);
+		if (result >= 0)
+			result = r;
 	}
-	return 0;
+	return result;
 }
