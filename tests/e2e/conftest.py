@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -20,7 +21,13 @@ from peers.dovecot import Dovecot  # noqa: E402
 from peers.pebble import Challtestsrv, Pebble  # noqa: E402
 from peers.ports import FIRST, LAST, Ports  # noqa: E402
 from peers.postseal import Postseald, Programs  # noqa: E402
-from peers.process import become_subreaper, list_children, tail, wait_until  # noqa: E402
+from peers.process import (  # noqa: E402
+    PeerError,
+    become_subreaper,
+    list_children,
+    tail,
+    wait_until,
+)
 from peers.tls import LocalCa  # noqa: E402
 
 WORKERS_MAX = 8
@@ -76,6 +83,7 @@ class Room:
         self.pebble = None
         self.daemons = []
         self._to_stop = []
+        self._others = {pid for pid, _ in list_children(os.getpid())}
 
     # --- peers ---------------------------------------------------------------------
 
@@ -199,22 +207,26 @@ class Room:
             except Exception as error:  # pylint: disable=broad-except
                 problems.append(str(error))
         self._stop_peers(problems)
-        problems += _end_leftovers()
+        problems += _end_leftovers(self._others)
         self._check_database(problems)
         self._check_valgrind(problems)
         return problems
 
 
-def _end_leftovers():
-    """Nothing that a test started outlives it."""
+def _end_leftovers(others):
+    """Nothing that a test started outlives it; a room around it has its own."""
+
+    def left():
+        return [row for row in list_children(os.getpid()) if row[0] not in others]
+
     try:
-        wait_until(lambda: not list_children(os.getpid()), "end of all", timeout=3)
-        return []
-    except Exception:  # pylint: disable=broad-except
-        left = list_children(os.getpid())
-    for pid, _ in left:
-        os.kill(pid, 9)
-    return [f"still running: {pid} {command}" for pid, command in left]
+        wait_until(lambda: not left(), "end of all", timeout=3)
+    except PeerError:
+        problems = [f"still running: {pid} {command}" for pid, command in left()]
+        for pid, _ in left():
+            os.kill(pid, signal.SIGKILL)
+        return problems
+    return []
 
 
 def _reap():

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from peers.process import wait_until
 from peers.tls import openssl, served_der, served_fingerprint
 
+# Nobody answers acme-tls/1 then.
+NO_ACME = "    acme = no\n    backend = 127.0.0.1:1\n"
 DOMAIN = "domain one.example {\n    names = mail.%d\n}\n"
 
 
@@ -60,7 +62,7 @@ def test_placeholder_until_there_is_one(room):
 def test_falls_to_the_next_and_keeps_the_reason(room):
     """Nobody answers acme-tls/1 here, so the first challenge is not possible."""
     room.start_pebble()
-    config = room.config(DOMAIN, challenge="tls-alpn-01 http-01", https="    acme = no\n")
+    config = room.config(DOMAIN, challenge="tls-alpn-01 http-01", https=NO_ACME)
     daemon = room.postseald(config)
     daemon.wait_served("one.example", timeout=60)
     note = daemon.slot("one.example")["challenge"]
@@ -70,7 +72,7 @@ def test_falls_to_the_next_and_keeps_the_reason(room):
 
 def test_no_challenge_is_possible(room):
     room.start_pebble()
-    config = room.config(DOMAIN, challenge="tls-alpn-01", https="    acme = no\n")
+    config = room.config(DOMAIN, challenge="tls-alpn-01", https=NO_ACME)
     daemon = room.postseald(config)
     slot = daemon.wait_state("one.example", "failed")
     assert "tls-alpn-01" in slot["error"]

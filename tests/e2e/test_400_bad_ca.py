@@ -120,17 +120,31 @@ def bench(shared_room):
     made.ca.stop()
 
 
+def renew(bench):
+    return bench.daemon.renew("one.example", timeout=90)
+
+
 @pytest.fixture(autouse=True)
 def well_again(bench):
+    """After each of them: the CA is well, and so are we, at the second try at the latest
+    (the first may take up an order that the CA has spoilt)."""
     yield
+    assert bench.daemon.is_running(), bench.daemon.log_tail()
     bench.ca.behave()
     assert bench.ca.violations == []
-    assert bench.daemon.is_running(), bench.daemon.log_tail()
+    done = renew(bench)
+    if done.returncode != 0:
+        done = renew(bench)
+    slot = bench.daemon.slot("one.example")
+    assert done.returncode == 0, slot["error"]
+    assert slot["state"] == "served" and slot["error"] is None
 
 
-def check_refused(bench, words=()):
+def check_refused(bench, words=(), may_recover=False):
     before = bench.served()
-    done = bench.daemon.renew("one.example", timeout=90)
+    done = renew(bench)
+    if done.returncode == 0 and may_recover:
+        return
     slot = bench.daemon.slot("one.example")
     assert done.returncode == 1, "it was renewed all the same"
     assert slot["state"] == "failed"
@@ -142,8 +156,8 @@ def check_refused(bench, words=()):
 
 def check_well(bench):
     before = bench.served()
-    done = bench.daemon.renew("one.example", timeout=90)
-    assert done.returncode == 0, bench.daemon.slot("one.example")
+    done = renew(bench)
+    assert done.returncode == 0, bench.daemon.slot("one.example")["error"]
     assert bench.served() != before
 
 
@@ -155,7 +169,8 @@ def test_a_ca_that_is_well(bench):
 def test_refused(bench, case):
     step, act, arguments = case
     bench.ca.misbehave(step, act, **arguments)
-    check_refused(bench)
+    # Whose answer to finalize is lost asks the order how it went: that may go well.
+    check_refused(bench, may_recover=step == "finalize")
 
 
 @pytest.mark.parametrize("chain, words", CHAINS, ids=[row[0] for row in CHAINS])
@@ -172,9 +187,9 @@ def test_slow(bench, step, act):
     check_refused(bench)
 
 
-@pytest.mark.parametrize("step", POST_STEPS[1:])
+@pytest.mark.parametrize("step", ["authz", "finalize", "certificate"])
 def test_trouble_that_passes(bench, step):
-    """One answer that is lost does not fail a job."""
+    """One answer that is lost does not fail a job, where asking again is harmless."""
     bench.ca.misbehave(step, "bare_status", times=1, code=503)
     check_well(bench)
 
@@ -203,8 +218,6 @@ def test_problem_is_shown_in_words(bench):
 
 def test_well_after_all_that(bench):
     check_well(bench)
-    slot = bench.daemon.slot("one.example")
-    assert slot["state"] == "served" and slot["error"] is None
 
 
 def test_one_account(bench):
