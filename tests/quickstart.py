@@ -22,12 +22,11 @@ sys.path.insert(0, os.path.join(HERE, "e2e"))
 
 from peers.dovecot import Dovecot  # noqa: E402
 from peers.pebble import Challtestsrv, Pebble  # noqa: E402
-from peers.ports import Ports  # noqa: E402
+from peers.ports import Ports, reserve  # noqa: E402
 from peers.postseal import Postseald, Programs  # noqa: E402
 from peers.process import PeerError, become_subreaper, tail  # noqa: E402
 from peers.tls import LocalCa  # noqa: E402
 
-PORT_BASE = 24000
 DOMAINS = {
     "alpha.example": "mail.alpha.example",
     "beta.example": "mail.beta.example",
@@ -45,7 +44,7 @@ class Quickstart:
 
     def __init__(self, port_base):
         self.folder = make_folder()
-        self.ports = Ports(port_base, min(port_base + 400, 65536))
+        self.ports = Ports(port_base, 65536) if port_base else reserve()
         self.port = {name: self.ports.take() for name in ("imaps", "https", "http")}
         self.started = []
         self.pebble = None
@@ -255,10 +254,10 @@ def read_arguments():
     parser = argparse.ArgumentParser(prog="./quickstart", description="See Postseal at work.")
     parser.add_argument("--once", action="store_true", help="end after one renewal")
     parser.add_argument(
-        "--port-base", type=int, default=PORT_BASE, metavar="N", help="take ports from N on"
+        "--port-base", type=int, metavar="N", help="take free ports from N on"
     )
     arguments = parser.parse_args()
-    if not 1024 <= arguments.port_base <= 65000:
+    if arguments.port_base and not 1024 <= arguments.port_base <= 65000:
         parser.error("--port-base is a number from 1024 to 65000")
     return arguments
 

@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "ca"))
 from peers.backend import Backend  # noqa: E402
 from peers.dovecot import Dovecot  # noqa: E402
 from peers.pebble import Challtestsrv, Pebble  # noqa: E402
-from peers.ports import FIRST, LAST, Ports  # noqa: E402
+from peers.ports import reserve  # noqa: E402
 from peers.postseal import Postseald, Programs  # noqa: E402
 from peers.process import (  # noqa: E402
     PeerError,
@@ -30,7 +30,6 @@ from peers.process import (  # noqa: E402
 )
 from peers.tls import LocalCa  # noqa: E402
 
-WORKERS_MAX = 8
 TROUBLE = re.compile(
     r"AddressSanitizer|LeakSanitizer|runtime error:|PRIVATE KEY|Assertion .* failed"
     r"|double free|stack smashing"
@@ -42,11 +41,6 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: left out by ./runtests --quick")
     config.addinivalue_line("markers", "long: only with ./runtests --long")
     become_subreaper()
-
-
-def _worker_number():
-    digits = os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]
-    return int(digits) % WORKERS_MAX
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +57,7 @@ def local_ca(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def ports():
-    share = (LAST - FIRST) // WORKERS_MAX
-    base = FIRST + _worker_number() * share
-    return Ports(base, base + share)
+    return reserve()
 
 
 class Room:

@@ -192,19 +192,60 @@ def test_killed_during_an_order(room, delay):
     room.start_pebble(PEBBLE_VA_NOSLEEP="", PEBBLE_VA_SLEEPTIME=1)
     daemon = room.postseald(room.config(DOMAIN))
     time.sleep(delay)
-    daemon.process.kill()
+    daemon.kill()
     daemon.start()
     daemon.wait_state("one.example", "served", timeout=150)
     assert room.pebble.count("There are now 2 accounts in memory") == 0
     assert room.pebble.count("Added order") <= 2
 
 
-def test_killed_workers_go_with_the_manager(running):
-    """Nobody is left who holds the ports for ever: a new one can start."""
-    running.daemon.process.kill()
+def test_killed_after_it_was_served(running):
+    before = served(running)
+    running.daemon.kill()
     running.daemon.start()
     running.daemon.wait_served("one.example")
-    assert served(running)
+    assert served(running) == before
+
+
+def test_sessions_outlive_the_manager(running):
+    """And new ones are accepted meanwhile."""
+    live = connect(running.imaps_port, "one.example")
+    live.recv(100)
+    workers = workers_of(running.daemon.process.pid)
+    running.daemon.process.kill()
+    time.sleep(0.5)
+    live.sendall(b"x\r\n")
+    assert live.recv(100) == b"x\r\n"
+    for _ in range(10):
+        assert served(running)
+    live.close()
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+
+
+def listen(port):
+    listener = socket.create_server(("127.0.0.1", port))
+    listener.set_inheritable(True)
+    return listener
+
+
+def test_sockets_from_the_service_manager(room):
+    """They are found by name, and stay when the manager is started anew."""
+    room.start_pebble()
+    sockets = {"http": listen(room.http_port), "https": listen(room.https_port)}
+    daemon = room.postseald(room.config(DOMAIN), start=False)
+    daemon.hand_over(sockets.items())
+    daemon.start()
+    daemon.wait_served("one.example", timeout=60)
+    before = served(room)
+    assert daemon.stop() == 0
+    # Nobody refuses meanwhile: the connection waits.
+    with socket.create_connection(("127.0.0.1", room.https_port), timeout=5):
+        pass
+    daemon.start()
+    assert served(room) == before
+    for one in sockets.values():
+        one.close()
 
 
 # --- one of its kind, and its files ---------------------------------------------------------
@@ -261,15 +302,16 @@ def test_port_is_taken(room):
 
 def test_notifications(running):
     daemon = running.daemon
-    first = daemon.read_messages()[0]
+    first = daemon.messages[0]
     assert f"MAINPID={daemon.process.pid}" in "\n".join(daemon.messages)
     assert "READY=1" in first and "STATUS=" in first
     assert daemon.ctl("reload").returncode == 0
-    text = "\n".join(daemon.read_messages())
+    wait_until(lambda: sum("READY=1" in one for one in daemon.messages) > 1, "ready again")
+    text = "\n".join(daemon.messages)
     assert "RELOADING=1" in text and "MONOTONIC_USEC=" in text
     assert text.index("RELOADING=1") < text.rindex("READY=1")
     daemon.stop()
-    assert any("STOPPING=1" in message for message in daemon.messages)
+    wait_until(lambda: any("STOPPING=1" in one for one in daemon.messages), "the end told")
 
 
 def test_status_counts(running):

@@ -6,8 +6,9 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 
-from .process import PeerError, Process, tail, wait_until
+from .process import PeerError, Process, list_children, tail, wait_until
 
 TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 
@@ -41,6 +42,18 @@ class Programs:
         )
 
 
+def _read_notify(notify, messages):
+    """A service manager that does not read would hold up who notifies."""
+    while True:
+        try:
+            data = notify.recv(4096)
+        except OSError:
+            return
+        if not data:
+            return
+        messages.append(data.decode(errors="replace"))
+
+
 class Postseald:
     """`folder` must be short: the control socket is below it."""
 
@@ -55,7 +68,8 @@ class Postseald:
         self.options = []
         self.exit_code_wanted = 0
         self.process = None
-        self.messages = []
+        self.messages = []  # what it tells the service manager
+        self._sockets = []
         self._notify = None
         os.makedirs(self.conf_dir, mode=0o755, exist_ok=True)
         self.write(config)
@@ -85,16 +99,35 @@ class Postseald:
     def start(self, wait=True, timeout=60):
         self._open_notify_socket()
         argv = [self.programs.daemon, "-c", self.conf_dir, *self.options]
+        if self._sockets:
+            argv = [*self._activation(), *argv]
         if os.environ.get("POSTSEAL_VALGRIND"):
             argv = [*VALGRIND, f"--log-file={self.folder}/valgrind.%p", *argv]
         self.process = Process(
             argv,
             self.log_path,
             env={"NOTIFY_SOCKET": self._notify.getsockname(), **self._sanitizers()},
+            pass_fds=[one.fileno() for _, one in self._sockets],
         )
         if wait:
             wait_until(self._is_ready, "postseald ready", timeout)
         return self
+
+    def hand_over(self, sockets):
+        """(listener, socket) pairs that it is given at its starts, as by systemd."""
+        self._sockets = list(sockets)
+
+    def _activation(self):
+        """A shell, since LISTEN_PID is known only after the fork."""
+        moves = "".join(
+            f" {number}<&{one.fileno()}" for number, (_, one) in enumerate(self._sockets, 3)
+        )
+        names = ":".join(name for name, _ in self._sockets)
+        text = (
+            f"exec{moves}; export LISTEN_PID=$$ LISTEN_FDS={len(self._sockets)} "
+            f'LISTEN_FDNAMES={names}; exec "$@"'
+        )
+        return ["/bin/bash", "-c", text, "activate"]
 
     def _sanitizers(self):
         return {
@@ -110,33 +143,29 @@ class Postseald:
             os.unlink(path)
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(path)
-        self._notify.setblocking(False)
-
-    def read_messages(self):
-        """What it has told the service manager since its start."""
-        while self._notify:
-            try:
-                data = self._notify.recv(4096)
-            except BlockingIOError:
-                break
-            self.messages.append(data.decode(errors="replace"))
-        return self.messages
+        arguments = (self._notify, self.messages)
+        threading.Thread(target=_read_notify, args=arguments, daemon=True).start()
 
     def _is_ready(self):
         self.process.check_alive()
-        return any("READY=1" in text for text in self.read_messages())
+        return any("READY=1" in text for text in self.messages)
 
     def is_running(self):
         return self.process is not None and self.process.is_running()
 
     def stop(self, signo=signal.SIGTERM, timeout=30):
-        code = self.process.stop(signo, timeout)
-        self.read_messages()
-        return code
+        return self.process.stop(signo, timeout)
+
+    def kill(self):
+        """As the service manager would, or the machine: the workers, too."""
+        workers = [pid for pid, _ in list_children(self.process.pid)]
+        self.process.kill()
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
 
     def close(self):
         if self._notify:
-            self.read_messages()
+            self._notify.shutdown(socket.SHUT_RDWR)
             self._notify.close()
             self._notify = None
 
