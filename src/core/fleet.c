@@ -188,7 +188,7 @@ static struct fleet_op *op_new(struct fleet *fleet, uint64_t id, bool is_answer,
 			op->expected[i] = (struct expected){ worker, n_acks };
 	}
 	op->timer = loop_timer_new(fleet->in.loop, on_op_deadline, op);
-	loop_timer_set_after(op->timer, ACK_DEADLINE_USEC);
+	loop_timer_set_after(op->timer, fleet->in.ack_deadline_usec);
 	list_append(&fleet->ops, &op->entry);
 	op_settle(op);
 	return op;
@@ -655,6 +655,7 @@ static int start_worker(struct seat *seat, struct err *err)
 		.loop = fleet->in.loop,
 		.program = fleet->in.program,
 		.index = seat->index,
+		.start_deadline_usec = fleet->in.start_deadline_usec,
 		.events = &fleet->events,
 		.userdata = seat,
 		.log = &fleet->log,
@@ -719,6 +720,8 @@ int fleet_new(struct fleet **ret, const struct fleet_params *params, struct err 
 
 	fleet->in = *params;
 	fleet->in.program = xstrdup(params->program);
+	if (fleet->in.ack_deadline_usec == 0)
+		fleet->in.ack_deadline_usec = ACK_DEADLINE_USEC;
 	fleet->log = (struct log_ctx){ params->log, NULL, NULL };
 	fleet->events = (struct worker_events){
 		.on_message = on_worker_message,
@@ -799,6 +802,7 @@ int fleet_start(
 
 	fleet->ready = ready;
 	fleet->ready_userdata = userdata;
+	free(fleet->names.hash);
 	collect_names(fleet, &fleet->names);
 	for (unsigned i = 0; r >= 0 && i < fleet->in.n_workers; i++)
 		r = start_worker(&fleet->seats[i], err);

@@ -36,6 +36,8 @@ struct fleet_params {
 	void *userdata;
 	uint64_t max_contexts;
 	uint64_t max_connections;
+	usec_t ack_deadline_usec;   /* for acknowledgements; 0 = 10 s */
+	usec_t start_deadline_usec; /* for a worker to listen; 0 = 30 s */
 	const struct log_ctx *log;
 };
 
@@ -63,7 +65,7 @@ void fleet_update_listeners(struct fleet *fleet, char *const *before);
 void fleet_update_names(struct fleet *fleet);
 
 /* Operations (STYLE.md section 6): done with error NULL when every running worker has
- * acknowledged; with a sentence when one refused or none did within 10 s. Without a
+ * acknowledged; with a sentence when one refused or did not within the deadline. Without a
  * worker: done at once, well. */
 struct fleet_op;
 typedef void fleet_done_fn(const char *error, void *userdata);

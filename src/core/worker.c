@@ -127,7 +127,9 @@ int worker_start(
 		return r;
 	fd = -1;
 	w->deadline = loop_timer_new(params->loop, on_deadline, w);
-	loop_timer_set_after(w->deadline, START_DEADLINE_USEC);
+	loop_timer_set_after(w->deadline, params->start_deadline_usec
+						  ? params->start_deadline_usec
+						  : START_DEADLINE_USEC);
 	*ret = TAKE_PTR(w);
 	return 0;
 }

@@ -35,6 +35,7 @@ struct worker_params {
 	struct loop *loop;
 	const char *program;
 	unsigned index;
+	usec_t start_deadline_usec;         /* until READY; 0 = 30 s */
 	const struct worker_events *events; /* borrowed */
 	void *userdata;
 	const struct log_ctx *log;
