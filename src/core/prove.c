@@ -14,7 +14,7 @@
 #include "util/mem.h"
 
 #define PROVE_TRIES      6
-#define PROVE_PAUSE_USEC (200 * USEC_PER_MSEC) /* doubled each time */
+#define PROVE_PAUSE_USEC (200 * USEC_PER_MSEC)
 
 /* TLS 1.2 and 1.3 with one kind of certificate only. */
 #define PRIORITY_ECDSA                                                        \
@@ -151,7 +151,7 @@ static char *const *row_names(const struct prove *op)
 static void not_seen(struct prove *op, const char *reason)
 {
 	if (++op->tries < PROVE_TRIES) {
-		loop_timer_set_after(op->timer, PROVE_PAUSE_USEC << (op->tries - 1));
+		loop_timer_set_after(op->timer, op->in.pause_usec << (op->tries - 1));
 		return;
 	}
 	_cleanup_(freep) char *text =
@@ -231,6 +231,8 @@ int prove_start(struct prove **ret, const struct prove_params *params,
 	int r;
 
 	op->in = *params;
+	if (op->in.pause_usec == 0)
+		op->in.pause_usec = PROVE_PAUSE_USEC;
 	op->names = list_names(params->certificate->names);
 	op->done = done;
 	op->userdata = userdata;

@@ -15,7 +15,8 @@ struct prove_params {
 	struct loop *loop;
 	struct store *store; /* borrowed, as all here */
 	const struct store_certificate *certificate;
-	bool is_rsa; /* the probe offers only what that kind of key can answer */
+	bool is_rsa;       /* the probe offers only what that kind of key can answer */
+	usec_t pause_usec; /* before the second try, doubled each time; 0 = 200 ms */
 };
 
 /* err NULL: seen at every address of what is installed. Else the first that was not. */
