@@ -23,7 +23,15 @@
 
 /* --- objects -------------------------------------------------------------------------- */
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)
+#	if __has_feature(address_sanitizer)
+#		define KEEP_OBJECTS
+#	endif
+#elif defined(__SANITIZE_ADDRESS__)
+#	define KEEP_OBJECTS
+#endif
+
+#ifdef KEEP_OBJECTS
 /* A leak found at exit is told by names that only the loaded object has. */
 static void close_object(void *object)
 {
