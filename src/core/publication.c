@@ -24,6 +24,7 @@ struct publish_op {
 	struct fleet_op *fleet_op;    /* owned; publish */
 	struct http_request *request; /* owned; look at HTTP */
 	struct tls_probe *probe;      /* owned; look at ALPN */
+	struct loop_defer *defer;     /* owned; it cannot be answered here */
 	char *name;                   /* owned */
 	char *key_authorization;      /* owned; what must be seen */
 	published_fn *done;
@@ -53,6 +54,7 @@ static void publication_cancel(void *userdata, void *data)
 	fleet_op_cancel(op->fleet_op);
 	http_request_cancel(op->request);
 	tls_probe_cancel(op->probe);
+	loop_defer_free(op->defer);
 	free(op->key_authorization);
 	free(op->name);
 	free(op);
@@ -63,6 +65,37 @@ static void op_complete(struct publish_op *op, const char *error)
 	published_fn *done = TAKE_PTR(op->done);
 
 	done(error == NULL, error, op->userdata);
+}
+
+/* --- nobody could answer ---------------------------------------------------------------- */
+
+#define NO_HTTP "there is no listener with protocol = http that could answer"
+#define NO_ALPN "there is no TLS listener with acme = yes that could answer"
+
+static char *find_listener(const struct publication *p, enum postseal_answer_kind kind)
+{
+	return kind == POSTSEAL_ANSWER_ALPN
+		       ? listeners_format_acme_address(p->in.listeners)
+		       : listeners_format_http_address(p->in.listeners);
+}
+
+static void on_no_http(void *userdata)
+{
+	op_complete(userdata, NO_HTTP);
+}
+
+static void on_no_alpn(void *userdata)
+{
+	op_complete(userdata, NO_ALPN);
+}
+
+/* That is an answer, too: the policy's next challenge is tried. */
+static int complete_impossible(
+	struct publication *p, struct publish_op *op, enum postseal_answer_kind kind)
+{
+	op->defer = loop_defer_new(
+		p->in.loop, kind == POSTSEAL_ANSWER_ALPN ? on_no_alpn : on_no_http, op);
+	return 0;
 }
 
 /* --- publish ------------------------------------------------------------------------------ */
@@ -96,10 +129,17 @@ static int publish_start(void *userdata, void **ret_op,
 
 	if (!*p->in.fleet)
 		return err_set(err, -ENOTCONN, "there is no front to answer");
-	int r = make_answer(p, answer, &message, err);
-	if (r < 0)
-		return r;
+	_cleanup_(freep) char *address = find_listener(p, answer->kind);
 	struct publish_op *op = op_new(answer, done, done_userdata);
+	if (!address) {
+		*ret_op = op;
+		return complete_impossible(p, op, answer->kind);
+	}
+	int r = make_answer(p, answer, &message, err);
+	if (r < 0) {
+		publication_cancel(p, op);
+		return r;
+	}
 	r = fleet_publish_start(
 		&op->fleet_op, *p->in.fleet, &message, on_published, op, err);
 	free(message.chain_pem);
@@ -154,13 +194,12 @@ static void on_http(const struct http_result *result, void *userdata)
 static int look_http(struct publication *p, struct publish_op *op,
 	const struct postseal_answer *answer, struct err *err)
 {
-	_cleanup_(freep) char *address = listeners_format_http_address(p->in.listeners);
+	_cleanup_(freep) char *address = find_listener(p, answer->kind);
 	_cleanup_(freep) char *url = xasprintf(
 		"http://%s/.well-known/acme-challenge/%s", answer->name, answer->token);
 
 	if (!address)
-		return err_set_kind(err, ERR_CONFIG, -ENOENT,
-			"there is no listener with protocol = http that could answer");
+		return complete_impossible(p, op, answer->kind);
 	struct http_params params = {
 		.method = HTTP_GET,
 		.flags = HTTP_ALLOW_PLAIN,
@@ -193,7 +232,7 @@ static int look_alpn(struct publication *p, struct publish_op *op,
 	const struct postseal_answer *answer, struct err *err)
 {
 	static const char *const alpn[] = { "acme-tls/1", NULL };
-	_cleanup_(freep) char *address = listeners_format_acme_address(p->in.listeners);
+	_cleanup_(freep) char *address = find_listener(p, answer->kind);
 	struct tls_probe_params params = {
 		.sni = answer->name,
 		.alpn = alpn,
@@ -201,8 +240,7 @@ static int look_alpn(struct publication *p, struct publish_op *op,
 	};
 
 	if (!address)
-		return err_set_kind(err, ERR_CONFIG, -ENOENT,
-			"there is no TLS listener with acme = yes that could answer");
+		return complete_impossible(p, op, answer->kind);
 	int r = address_parse(address, &params.address, err);
 	if (r < 0)
 		return r;
