@@ -24,11 +24,18 @@ _printf_(2, 3) static void put(struct manual *m, const char *fmt, ...)
 		m->is_full = true;
 }
 
-/* Text from a table: no backslash is an escape, no line a request. As an argument of a
- * macro a word must not be taken for another macro either. */
+/* The blank at `s`, which is not the first octet of its text. */
+static bool is_between_sentences(const char *s)
+{
+	return s[-1] == '.' && s[0] == ' ' && s[1] >= 'A' && s[1] <= 'Z';
+}
+
+/* Text from a table: no backslash is an escape, no line a request, and a sentence begins
+ * a line. As an argument of a macro a word must not be taken for another macro either. */
 static char *escape(const char *s, bool is_argument)
 {
 	_cleanup_(buf_done) struct buf out = BUF_INIT(64 * 1024);
+	const char *text = s;
 	bool is_start = true;
 
 	for (; *s; s++) {
@@ -39,6 +46,8 @@ static char *escape(const char *s, bool is_argument)
 			(void)buf_append_str(&out, "\\e");
 		else if (*s == '"')
 			(void)buf_append_str(&out, "\\(dq");
+		else if (!is_argument && s > text && is_between_sentences(s))
+			(void)buf_append_str(&out, "\n");
 		else
 			(void)buf_append(&out, s, 1);
 	}
