@@ -208,6 +208,10 @@ static void check_names(
 				"%s belongs to domain %s already (%s line %u)",
 				names[i], conf_block_get_name(other),
 				conf_block_get_file(other), conf_block_get_line(other));
+		if (strstr(names[i], "%d"))
+			report_error(check, domain, "names",
+				"%s: a pattern is no name that %%d could stand for; say each name",
+				names[i]);
 		if (check->host && dname_is_wildcard(names[i]))
 			check_wildcard(check, domain, names[i]);
 	}

@@ -156,6 +156,11 @@ static const struct check_case check_cases[] = {
 		LINES
 		"domain a.test {\n names = *.a.test\n challenge = http-01 dns-01\n}\n",
 		NULL },
+	{ "a pattern without names", LINES "domain *.a.test {\n}\n",
+		"t line 8: domain *.a.test: names: %d: a pattern is no name that %d could "
+		"stand for; say each name" },
+	{ "a pattern with names", LINES "domain *.a.test {\n names = x.a.test\n}\n",
+		NULL },
 	{ "one name in two domains",
 		LINES
 		"domain a.test {\n names = x.test\n}\ndomain b.test {\n names = x.test\n}\n",
