@@ -221,10 +221,12 @@ static void reset_stage(void)
 
 static void cancel(struct fixture *f)
 {
-	const struct acme_solver *solver = solver_get(f->solver);
+	const struct acme_solver *solver;
 
-	if (f->op)
-		solver->solve_cancel(solver->userdata, f->op);
+	if (!f->op)
+		return;
+	solver = solver_get(f->solver);
+	solver->solve_cancel(solver->userdata, f->op);
 	f->op = NULL;
 }
 
