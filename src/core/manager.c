@@ -393,6 +393,29 @@ static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
 	return r;
 }
 
+/* What is read once, at the start: better said than silently left as it was. */
+static void warn_of_start_settings(
+	const struct manager *m, const struct conf *conf, struct conf_report *report)
+{
+	static const char *const names[] = { "workers", "max_connections",
+		"context_cache", "events_keep", "state_directory", "run_directory",
+		"program_directory" };
+	const struct conf_block *now = conf_get_root(conf);
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *file = NULL;
+		unsigned line = 0;
+
+		if (strcmp(conf_get_text(root(m), names[i]),
+			    conf_get_text(now, names[i])) == 0)
+			continue;
+		conf_get_place(now, names[i], &file, &line);
+		conf_report_warning(report, file ? file : "postseal.conf", line,
+			names[i],
+			"has changed, which takes effect at the next start only");
+	}
+}
+
 static int reload(struct manager *m, struct conf_report *report, struct err *err)
 {
 	_cleanup_(conf_unrefp) struct conf *conf = NULL;
@@ -403,9 +426,10 @@ static int reload(struct manager *m, struct conf_report *report, struct err *err
 
 	if (r >= 0)
 		r = listeners_prepare(m->listeners, conf, err);
-	if (r >= 0)
-		r = put_in_force(m, TAKE_PTR(conf), err);
-	return r;
+	if (r < 0)
+		return r;
+	warn_of_start_settings(m, conf, report);
+	return put_in_force(m, TAKE_PTR(conf), err);
 }
 
 int manager_reload(struct manager *m, struct conf_report *report, struct err *err)
