@@ -14,6 +14,10 @@
 #include "util/list.h"
 #include "util/mem.h"
 
+/* A CA may refuse every other nonce, as Pebble does when it is told to: a request costs
+ * it little, an order that is begun anew much. */
+#define BAD_NONCE_MAX 16
+
 struct authority {
 	/* inputs */
 	struct loop *loop;              /* borrowed */
@@ -193,6 +197,7 @@ static int open_client(struct authority *a, struct err *err)
 		.hosts = conf_get_list(a->block, "hosts"),
 		.signer = signer_get(a->signer),
 		.log = &a->log,
+		.max_bad_nonce = BAD_NONCE_MAX,
 		.request_deadline_usec = conf_get_duration(a->block, "request_timeout"),
 	};
 	r = acme_client_new(&a->client, &params, err);
