@@ -245,8 +245,8 @@ static void run_reload(
 		control_request_end(request, COMMAND_OK, "configuration in force");
 	else if (report.n_errors)
 		control_request_end(request, COMMAND_CONFIG,
-			"%zu error%s: the configuration in force stays", report.n_errors,
-			report.n_errors == 1 ? "" : "s");
+			"%zu error%s: the configuration in force stays",
+			report.n_errors, report.n_errors == 1 ? "" : "s");
 	else
 		end_with_err(request, COMMAND_FAILED, &err);
 }
