@@ -15,7 +15,8 @@ def test_help(programs, which):
     assert done.returncode == 0
     assert done.stderr == ""
     assert "usage: postseal" in done.stdout.lower()
-    assert max(map(len, done.stdout.splitlines())) <= 100
+    own = done.stdout.replace(programs.prefix, "")  # where it is installed is not ours
+    assert max(map(len, own.splitlines())) <= 100
 
 
 @pytest.mark.parametrize("which", PROGRAMS)
