@@ -92,7 +92,7 @@ struct job {
 	struct authority *authority;      /* borrowed */
 
 	/* results */
-	char *chain_pem; /* owned; as downloaded */
+	char *chain_pem; /* owned; as downloaded: may hold anything, NUL too */
 	size_t chain_len;
 };
 
@@ -450,7 +450,7 @@ static void on_order_done(const struct acme_order_result *result, void *userdata
 		on_order_refused(job, result);
 		return;
 	}
-	job->chain_pem = xstrndup(result->chain_pem, result->chain_len);
+	job->chain_pem = xmemdup(result->chain_pem, result->chain_len);
 	job->chain_len = result->chain_len;
 	job->acme_order = acme_order_cancel(job->acme_order);
 	job->ticket = authority_leave(job->ticket);
@@ -756,7 +756,7 @@ struct job *job_cancel(struct job *job)
 	store_certificate_done(&job->issued);
 	store_certificate_done(&job->current);
 	store_slot_done(&job->slot);
-	secret_free(job->chain_pem);
+	free(job->chain_pem);
 	conf_unref(job->conf);
 	free(job->subject);
 	free(job);

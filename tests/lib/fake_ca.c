@@ -244,6 +244,8 @@ static void answer_numbered(struct fake_ca *ca, const char *path, unsigned i,
 		fake_http_add_header(
 			answer, "Content-Type", "application/pem-certificate-chain");
 		buf_append_str(&answer->body, ca->order[i].chain);
+		if (ca->trouble == FAKE_CA_NUL)
+			answer->body.data[answer->body.len / 4] = '\0';
 	} else {
 		answer_problem(answer, 404, "malformed");
 	}

@@ -25,6 +25,7 @@ enum fake_ca_trouble {
 	FAKE_CA_RATE_LIMITED,  /* newOrder: 429 with Retry-After of two hours */
 	FAKE_CA_NO_ACCOUNT,    /* newOrder: accountDoesNotExist */
 	FAKE_CA_WRONG_KEY,     /* the certificate is for another key */
+	FAKE_CA_NUL,           /* the certificate has a NUL in it */
 	FAKE_CA_MUTE_FINALIZE, /* finalize is not answered, but obeyed */
 };
 

@@ -424,6 +424,8 @@ static const struct trouble_case trouble_cases[] = {
 		50 * USEC_PER_SEC, 70 * USEC_PER_SEC },
 	{ "rate limit", FAKE_CA_RATE_LIMITED, "rateLimited", 119 * USEC_PER_MIN,
 		121 * USEC_PER_MIN },
+	{ "NUL in the certificate", FAKE_CA_NUL, "certificate", 50 * USEC_PER_SEC,
+		70 * USEC_PER_SEC },
 	{ "certificate for another key", FAKE_CA_WRONG_KEY, "another key",
 		50 * USEC_PER_SEC, 70 * USEC_PER_SEC },
 };
