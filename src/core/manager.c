@@ -369,7 +369,7 @@ int manager_start(struct manager *m, struct err *err)
 static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
 {
 	_cleanup_(strv_freep) char **before = fleet_list_listeners(m->fleet);
-	_cleanup_(conf_unrefp) struct conf *old = m->loaded.conf;
+	struct conf *old = m->loaded.conf;
 	struct slots_change change;
 	bool is_stale = authorities_is_stale(m->authorities, conf);
 
@@ -390,6 +390,7 @@ static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
 			"configuration in force: %u slots added, %u changed, %u removed",
 			change.added, change.changed, change.removed);
 	schedule_run(m->schedule);
+	conf_unref(old);
 	return r;
 }
 

@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-#define _cleanup_(fn)  __attribute__((cleanup(fn)))
+/* A variable may be there for its cleanup alone, which clang would call unused. */
+#define _cleanup_(fn)  __attribute__((cleanup(fn), unused))
 #define _printf_(f, a) __attribute__((format(printf, f, a)))
 #define _unused_       __attribute__((unused))
 #define _pure_         __attribute__((pure))
