@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See life.h. */
+#include "tests/unit/core/life.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/slots.h"
+#include "tests/lib/fake_loop.h"
+#include "tests/lib/test_tmpdir.h"
+#include "util/mem.h"
+
+#define CONF                                                                 \
+	"authority ca {\n directory = " FAKE_CA_DIRECTORY                    \
+	"\n agree_to_terms = yes\n}\n"                                       \
+	"policy default {\n authority = ca\n challenge = other-01 http-01\n" \
+	" deploy = files\n}\n"                                               \
+	"domain mail.test {\n}\n"
+
+/* --- plugins that do as they are told ------------------------------------------------------- */
+
+/* The instance finds what it is told through its host's settings: there are none, so the
+ * one thing that a test of one thread may share is this. */
+static struct life *living;
+
+static const struct postseal_services *services_of(void *instance)
+{
+	return instance;
+}
+
+static int plugin_open(struct postseal_host *host,
+	const struct postseal_services *services, void **ret, char *detail, size_t size)
+{
+	*ret = (void *)services;
+	return 0;
+}
+
+static void finish(void *instance, struct postseal_call *call,
+	enum postseal_outcome outcome, const char *detail)
+{
+	const struct postseal_result result = {
+		.size = sizeof(result),
+		.outcome = outcome,
+		.detail = detail,
+	};
+
+	services_of(instance)->complete(call, &result);
+}
+
+static void challenge_present(
+	void *instance, const struct postseal_task *task, struct postseal_call *call)
+{
+	living->told.n_presented++;
+	finish(instance, call, POSTSEAL_OK, NULL);
+}
+
+static void challenge_cleanup(
+	void *instance, const struct postseal_task *task, struct postseal_call *call)
+{
+	living->told.n_cleaned++;
+	finish(instance, call, POSTSEAL_OK, NULL);
+}
+
+static void deploy_install(void *instance, const struct postseal_bundle *bundle,
+	struct postseal_call *call)
+{
+	living->told.n_installed += !living->told.deploy_fails;
+	finish(instance, call,
+		living->told.deploy_fails ? POSTSEAL_FAILED : POSTSEAL_OK,
+		living->told.deploy_fails ? "the disk is full" : NULL);
+}
+
+static const struct postseal_challenge http_challenge = {
+	.size = sizeof(struct postseal_challenge),
+	.type = "http-01",
+	.present = challenge_present,
+	.cleanup = challenge_cleanup,
+};
+
+static const struct postseal_challenge other_challenge = {
+	.size = sizeof(struct postseal_challenge),
+	.type = "other-01",
+	.present = challenge_present,
+};
+
+static const struct postseal_deploy files_deploy = {
+	.size = sizeof(struct postseal_deploy),
+	.install = deploy_install,
+};
+
+static const struct postseal_plugin plugins[] = {
+	{ POSTSEAL_PLUGIN_ABI, .kind = POSTSEAL_KIND_CHALLENGE, .name = "http-01",
+		.summary = "a test", .version = "1", .open = plugin_open,
+		.challenge = &http_challenge },
+	{ POSTSEAL_PLUGIN_ABI, .kind = POSTSEAL_KIND_CHALLENGE, .name = "other-01",
+		.summary = "a test", .version = "1", .open = plugin_open,
+		.challenge = &other_challenge },
+	{ POSTSEAL_PLUGIN_ABI, .kind = POSTSEAL_KIND_DEPLOY, .name = "files",
+		.summary = "a test", .version = "1", .open = plugin_open,
+		.deploy = &files_deploy },
+};
+
+static int no_state(void *userdata, const char *plugin, const char *name, char **ret,
+	struct err *err)
+{
+	*ret = NULL;
+	return 0;
+}
+
+static const struct plugin_backing backing = { .load_state = no_state };
+
+/* --- a manager without a front ---------------------------------------------------------------- */
+
+static struct authority *get_authority(
+	const struct conf_block *block, void *userdata, struct err *err)
+{
+	struct life *f = userdata;
+	struct authority_params params = {
+		.loop = f->loop,
+		.store = f->store,
+		.events = f->events,
+		.conf = f->conf,
+		.block = block,
+		.http = f->http,
+	};
+
+	if (!f->authority)
+		authority_new(&f->authority, &params, err);
+	return f->authority;
+}
+
+static void open_conf(struct life *f)
+{
+	_cleanup_(conf_report_done) struct conf_report report;
+	struct plugin_host_params params = { .loop = f->loop, .backing = &backing };
+
+	conf_report_init(&report);
+	assert_int_equal(plugin_host_new(&f->host, &params, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(plugins); i++)
+		assert_int_equal(plugin_host_add(f->host, &plugins[i], NULL), 0);
+	f->schema = settings_new_schema(f->host);
+	assert_int_equal(conf_load_text(&f->conf, f->schema, "t", CONF, &report), 0);
+	f->instances = instances_new(f->host, NULL);
+	instances_follow(f->instances, f->conf);
+}
+
+void life_start(struct life *f)
+{
+	struct slots_change change;
+
+	f->http = fake_ca_new_client(f->ca);
+	assert_int_equal(store_open(&f->store, f->path, 0, NULL), 0);
+	open_conf(f);
+	struct events_params events = {
+		.instances = f->instances,
+		.store = f->store,
+		.loop = f->loop,
+	};
+	f->events = events_new(&events);
+	f->served = served_new(f->store);
+	f->env = (struct job_env){
+		.loop = f->loop,
+		.store = f->store,
+		.conf = f->conf,
+		.events = f->events,
+		.instances = f->instances,
+		.served = f->served,
+		.get_authority = get_authority,
+		.userdata = f,
+	};
+	usec_t now = loop_wall_now(f->loop);
+	assert_int_equal(slots_follow(f->store, f->conf, now, &change, NULL), 0);
+	assert_true(slots_recover(f->store, now, NULL) >= 0);
+	f->schedule = schedule_new(&f->env);
+	schedule_run(f->schedule);
+}
+
+/* What kill -9 leaves is what the store has: nothing is said to anybody. */
+void life_kill(struct life *f)
+{
+	f->schedule = schedule_free(f->schedule);
+	f->authority = authority_free(f->authority);
+	served_free(f->served);
+	events_free(f->events);
+	instances_free(f->instances);
+	conf_unref(f->conf);
+	conf_schema_free(f->schema);
+	plugin_host_free(f->host);
+	store_close(f->store);
+	http_client_free(f->http);
+}
+
+void life_init(struct life *f)
+{
+	*f = (struct life){ 0 };
+	living = f;
+	f->loop = fake_loop_new();
+	/* certificates of the test CA are made by the real clock's day */
+	f->ca = fake_ca_new(f->loop);
+	f->directory = test_tmpdir_new();
+	f->path = xasprintf("%s/state.db", f->directory);
+}
+
+void life_done(struct life *f)
+{
+	life_kill(f);
+	fake_ca_free(f->ca);
+	free(f->path);
+	test_tmpdir_free(f->directory);
+	loop_free(f->loop);
+}
+
+struct store_slot life_load_slot(struct life *f)
+{
+	struct store_slot slot = { 0 };
+
+	assert_int_equal(
+		store_slot_find(f->store, "mail.test", "ecdsa-p256", &slot, NULL), 0);
+	return slot;
+}
+
+void life_expect_served(struct life *f, bool wanted)
+{
+	struct store_slot slot = life_load_slot(f);
+
+	assert_int_equal(slot.certificate_id > 0 && slot.pending_id == 0, wanted);
+	store_slot_done(&slot);
+}
+
+bool life_has_error(struct life *f, const char *text)
+{
+	struct store_slot slot = life_load_slot(f);
+	bool has = slot.error && strstr(slot.error, text);
+
+	if (!has)
+		print_message("error is: %s\n", slot.error ? slot.error : "(none)");
+	store_slot_done(&slot);
+	return has;
+}
+
+usec_t life_due_in(struct life *f)
+{
+	struct store_slot slot = life_load_slot(f);
+	usec_t in = usec_sub(slot.due_usec, loop_wall_now(f->loop));
+
+	store_slot_done(&slot);
+	return in;
+}
+
+void life_run_turn(struct life *f)
+{
+	struct loop *loop = f->loop;
+
+	if (!fake_loop_run_one(loop))
+		fake_loop_advance(loop, usec_sub(fake_loop_next(loop), loop_now(loop)));
+}
