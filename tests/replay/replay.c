@@ -152,17 +152,27 @@ static void do_include(struct script *script, char *args)
 	play(path, script);
 }
 
-static void do_signer(struct script *script, char *args)
+static void set_signing(struct script *script, struct replay_ca *ca, const char *args)
 {
 	static const char *const words[] = { "works", "fails", "hangs", "refuses" };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
 		if (strcmp(args, words[i]) == 0) {
-			replay_ca_set_signing(script->run->ca, (enum replay_signing)i);
+			replay_ca_set_signing(ca, (enum replay_signing)i);
 			return;
 		}
 	}
 	fail(script, "no such way to sign: %s", args);
+}
+
+static void do_signer(struct script *script, char *args)
+{
+	set_signing(script, script->run->ca, args);
+}
+
+static void do_new_signer(struct script *script, char *args)
+{
+	set_signing(script, script->run->next, args);
 }
 
 static void do_fail_save(struct script *script, char *args)
@@ -250,6 +260,17 @@ static void do_payload_lacks(struct script *script, char *args)
 	if (!script->payload || strstr(script->payload, args))
 		fail(script, "the payload is: %s",
 			script->payload ? script->payload : "-");
+}
+
+static void do_payload_key_change(struct script *script, char *args)
+{
+	const struct replay_run *run = script->run;
+	_cleanup_(freep) char *url = xasprintf("%s%s", ORIGIN, args);
+	_cleanup_(freep) char *why =
+		replay_ca_check_key_change(run->ca, run->next, url, script->payload);
+
+	if (why)
+		fail(script, "the change of key: %s", why);
 }
 
 static void do_accept(struct script *script, char *args)
@@ -632,7 +653,9 @@ static const struct command commands[] = {
 	{ "FAIL_SAVE",          do_fail_save },
 	{ "FAIL_SEND",          do_fail_send },
 	{ "INCLUDE",            do_include },
+	{ "NEW_SIGNER",         do_new_signer },
 	{ "PAYLOAD",            do_payload },
+	{ "PAYLOAD_KEY_CHANGE", do_payload_key_change },
 	{ "PAYLOAD_LACKS",      do_payload_lacks },
 	{ "REPLY",              do_reply },
 	{ "SET",                do_set },

@@ -256,6 +256,55 @@ bool replay_ca_check(struct replay_ca *ca, const struct replay_request *request,
 	return !*ret_why;
 }
 
+/* --- the word of a new key ------------------------------------------------------------- */
+
+static bool is_key(const json_t *json, const char *member, const struct replay_ca *ca)
+{
+	_cleanup_(json_view_unrefp) json_t *wanted = json_loads(ca->jwk, 0, NULL);
+
+	return json_equal(wanted, json_view_object(json, member));
+}
+
+static bool is_text(const json_t *json, const char *member, const char *wanted)
+{
+	const char *text = json_view_string(json, member);
+
+	return text && strcmp(text, wanted) == 0;
+}
+
+static json_t *decode_json(const char *text)
+{
+	_cleanup_(freep) char *decoded = decode(text);
+
+	return decoded ? json_loads(decoded, 0, NULL) : NULL;
+}
+
+char *replay_ca_check_key_change(const struct replay_ca *ca,
+	const struct replay_ca *next, const char *url, const char *text)
+{
+	_cleanup_(json_view_unrefp) json_t *jws =
+		text ? json_loads(text, 0, NULL) : NULL;
+	const char *protected = json_view_string(jws, "protected");
+	const char *payload = json_view_string(jws, "payload");
+	_cleanup_(json_view_unrefp) json_t *header = decode_json(protected);
+	_cleanup_(json_view_unrefp) json_t *inner = decode_json(payload);
+
+	if (json_object_size(jws) != 3 || !header || !inner)
+		return xstrdup("this is no flattened JWS");
+	if (json_object_size(header) != 3 ||
+		!is_text(header, "alg", next->signer.alg) ||
+		!is_text(header, "url", url) || !is_key(header, "jwk", next))
+		return xstrdup("the header is not alg, jwk and url, or not these");
+	if (json_object_size(inner) != 2 ||
+		!is_text(inner, "account", REPLAY_ACCOUNT) ||
+		!is_key(inner, "oldKey", ca))
+		return xstrdup("the payload is not account and oldKey, or not these");
+	_cleanup_(freep) char *input = xasprintf("%s.%s", protected, payload);
+	if (!verify(next, input, json_view_string(jws, "signature")))
+		return xstrdup("the signature is not of the new key");
+	return NULL;
+}
+
 /* --- certificates ------------------------------------------------------------------------ */
 
 char *replay_ca_new_chain(const char *issuer_cn)

@@ -41,5 +41,10 @@ struct replay_signed {
 bool replay_ca_check(struct replay_ca *ca, const struct replay_request *request,
 	struct replay_signed *ret, char **ret_why);
 
+/* Is that what the key of `next` has to say of a key change at url (RFC 8555 7.3.5)?
+ * NULL: yes; else why not, owned by the caller. */
+char *replay_ca_check_key_change(const struct replay_ca *ca,
+	const struct replay_ca *next, const char *url, const char *text);
+
 /* A chain of one certificate whose issuer has this common name; owned by the caller. */
 char *replay_ca_new_chain(const char *issuer_cn);

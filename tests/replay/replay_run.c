@@ -12,7 +12,10 @@
 #include "acme/account.h"
 #include "acme/ari.h"
 #include "acme/authz.h"
+#include "acme/deactivation.h"
+#include "acme/key_change.h"
 #include "acme/order.h"
+#include "acme/revocation.h"
 #include "util/mem.h"
 
 #define DIRECTORY_URL "https://ca.test/directory"
@@ -27,6 +30,7 @@ struct replay_run *replay_run_new(void)
 	fake_loop_set_wall(run->loop, WALL_USEC);
 	run->http = replay_http_new(run->loop);
 	run->ca = replay_ca_new(run->loop);
+	run->next = replay_ca_new(run->loop);
 	run->solver = replay_solver_new(run->loop);
 	return run;
 }
@@ -51,6 +55,7 @@ struct replay_run *replay_run_free(struct replay_run *run)
 	forget_result(run);
 	acme_client_free(run->client);
 	replay_solver_free(run->solver);
+	replay_ca_free(run->next);
 	replay_ca_free(run->ca);
 	http_client_free(run->http);
 	loop_free(run->loop);
@@ -191,6 +196,40 @@ static void on_ari_done(const struct acme_ari_result *result, void *userdata)
 	run->retry_at_usec = result->ask_again_usec;
 }
 
+static void on_key_change_done(
+	const struct acme_key_change_result *result, void *userdata)
+{
+	static const char *const outcomes[] = {
+		[ACME_KEY_CHANGED] = "changed",
+		[ACME_KEY_REFUSED] = "refused",
+		[ACME_KEY_UNSURE] = "unsure",
+	};
+	struct replay_run *run = userdata;
+
+	assert((result->outcome == ACME_KEY_CHANGED) == !result->err);
+	assert(result->outcome != ACME_KEY_REFUSED || result->problem);
+	end(run, outcomes[result->outcome], result->err, result->problem);
+}
+
+static void on_deactivation_done(
+	const struct acme_deactivation_result *result, void *userdata)
+{
+	assert(result->is_deactivated == !result->err);
+	end(userdata, result->is_deactivated ? "deactivated" : "kept", result->err,
+		result->problem);
+}
+
+static void on_revocation_done(
+	const struct acme_revocation_result *result, void *userdata)
+{
+	struct replay_run *run = userdata;
+
+	assert(result->is_revoked == !result->err);
+	assert(result->is_revoked || !result->was_revoked);
+	end(run, result->is_revoked ? "revoked" : "kept", result->err, result->problem);
+	run->data = xstrdup(result->was_revoked ? "before" : "now");
+}
+
 /* --- starts -------------------------------------------------------------------------- */
 
 static void cancel_order(void *op)
@@ -213,9 +252,24 @@ static void cancel_authz(void *op)
 	acme_authz_cancel(op);
 }
 
+static void cancel_deactivation(void *op)
+{
+	acme_deactivation_cancel(op);
+}
+
+static void cancel_key_change(void *op)
+{
+	acme_key_change_cancel(op);
+}
+
 static void cancel_request(void *op)
 {
 	acme_request_cancel(op);
+}
+
+static void cancel_revocation(void *op)
+{
+	acme_revocation_cancel(op);
 }
 
 static usec_t get_duration(const struct replay_run *run, const char *name)
@@ -301,6 +355,57 @@ static int start_authz(struct replay_run *run, struct err *err)
 	return r;
 }
 
+static void set_account(struct replay_run *run)
+{
+	acme_client_set_account(
+		run->client, replay_run_get(run, "no_account") ? NULL : REPLAY_ACCOUNT);
+}
+
+static int start_key_change(struct replay_run *run, struct err *err)
+{
+	struct acme_key_change *op = NULL;
+
+	set_account(run);
+	int r = acme_key_change_start(&op, run->client, replay_ca_get_signer(run->next),
+		on_key_change_done, run, err);
+	run->op = op;
+	run->op_cancel = cancel_key_change;
+	return r;
+}
+
+static int start_deactivation(struct replay_run *run, struct err *err)
+{
+	struct acme_deactivation *op = NULL;
+
+	set_account(run);
+	int r = acme_deactivation_start(
+		&op, run->client, on_deactivation_done, run, err);
+	run->op = op;
+	run->op_cancel = cancel_deactivation;
+	return r;
+}
+
+static int start_revocation(struct replay_run *run, struct err *err)
+{
+	struct acme_revocation *op = NULL;
+	const char *text = replay_run_get(run, "certificate");
+	const char *reason = replay_run_get(run, "reason");
+	const struct acme_revocation_params params = {
+		.certificate = (const uint8_t *)(text ? text : "a certificate"),
+		.certificate_len = strlen(text ? text : "a certificate"),
+		.reason = reason ? (enum acme_revocation_reason)
+					   acme_revocation_reason_parse(reason)
+				 : ACME_REVOCATION_UNSPECIFIED,
+	};
+
+	set_account(run);
+	int r = acme_revocation_start(
+		&op, run->client, &params, on_revocation_done, run, err);
+	run->op = op;
+	run->op_cancel = cancel_revocation;
+	return r;
+}
+
 static int start_request(struct replay_run *run, struct err *err)
 {
 	struct acme_request *op = NULL;
@@ -344,6 +449,9 @@ static int start_named(struct replay_run *run, const char *what, struct err *err
 		{ "authz", start_authz },
 		{ "account", start_account },
 		{ "ari", start_ari },
+		{ "key_change", start_key_change },
+		{ "deactivation", start_deactivation },
+		{ "revocation", start_revocation },
 		{ "request", start_request },
 	};
 

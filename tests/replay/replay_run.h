@@ -12,6 +12,7 @@ struct replay_run {
 	struct loop *loop;
 	struct http_client *http;
 	struct replay_ca *ca;
+	struct replay_ca *next; /* has the key of a key change */
 	struct replay_solver *solver;
 	struct acme_client *client; /* made by the first start */
 	void *op;                   /* NULL = none, or dropped */
@@ -42,7 +43,7 @@ struct replay_run *replay_run_free(struct replay_run *run);
 
 void replay_run_set(struct replay_run *run, const char *name, const char *value);
 const char *replay_run_get(const struct replay_run *run, const char *name);
-/* "order", "authz", "account", "ari" or "request". The error's sentence on failure, owned by the caller, or
- * NULL. */
+/* "order", "authz", "account", "ari", "key_change", "deactivation", "revocation" or
+ * "request". The error's sentence on failure, owned by the caller, or NULL. */
 char *replay_run_start(struct replay_run *run, const char *what);
 void replay_run_cancel(struct replay_run *run);

@@ -28,6 +28,9 @@ static const struct operation operations[] = {
 	{ "authz",   "valid",  { "url", "https://evil.test/authz" },    "leads away" },
 	{ "account", "known",  { "eab_kid", "kid-1" },                  "eab_hmac_key" },
 	{ "ari",     "known",  { "ari_id", "no id" },                   "no certificate" },
+	{ "key_change",   "changed",     { "no_account", "1" },  "there is no account" },
+	{ "deactivation", "deactivated", { "no_account", "1" },  "there is no account" },
+	{ "revocation",   "revoked",     { "certificate", "" },  "no certificate" },
 	{ "request", "ok",     { "url", "https://evil.test/x" },        "leads away" },
 };
 
@@ -41,10 +44,14 @@ static const struct route {
 } routes[] = {
 	{ "https://ca.test/directory", 200, "application/json", NULL,
 		{ "{\"newNonce\":\"https://ca.test/new-nonce\",\"newAccount\":\"https://ca.test/new-account\","
-		  "\"newOrder\":\"https://ca.test/new-order\",\"renewalInfo\":\"https://ca.test/ari\"}" } },
+		  "\"newOrder\":\"https://ca.test/new-order\",\"renewalInfo\":\"https://ca.test/ari\","
+		  "\"keyChange\":\"https://ca.test/key-change\",\"revokeCert\":\"https://ca.test/revoke\"}" } },
 	{ "https://ca.test/new-nonce", 200, NULL, NULL, { "" } },
 	{ "https://ca.test/new-account", 201, "application/json", "https://ca.test/acct/1",
 		{ "{\"status\":\"valid\"}" } },
+	{ "https://ca.test/acct/1", 200, "application/json", NULL, { "{\"status\":\"deactivated\"}" } },
+	{ "https://ca.test/key-change", 200, "application/json", NULL, { "{}" } },
+	{ "https://ca.test/revoke", 200, NULL, NULL, { "" } },
 	{ "https://ca.test/new-order", 201, "application/json", "https://ca.test/order/1",
 		{ "{\"status\":\"pending\",\"authorizations\":[\"https://ca.test/authz/1\",\"https://ca.test/authz/2\"],"
 		  "\"finalize\":\"https://ca.test/finalize\"}" } },
@@ -368,6 +375,27 @@ static void test_each_signature_can_fail(void **state)
 	}
 }
 
+static void test_signature_of_a_new_key_can_fail(void **state)
+{
+	static const enum replay_signing ways[] = {
+		REPLAY_SIGNS_NOT,
+		REPLAY_SIGNS_NEVER,
+		REPLAY_SIGNS_NO_START,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		_cleanup_(world_done) struct world world;
+
+		world_init(&world);
+		replay_ca_set_signing(world.run->next, ways[i]);
+		_cleanup_(freep) char *why = replay_run_start(world.run, "key_change");
+		assert_null(why);
+		run_to_end(&world, NULL, 0, 0);
+		assert_string_equal(world.run->outcome, "unsure");
+		assert_non_null(strstr(world.run->sentence, "new key"));
+	}
+}
+
 static void test_several_at_once_over_many_nonces(void **state)
 {
 	_cleanup_(world_done) struct world world;
@@ -387,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_cancel_at_each_step),
 		cmocka_unit_test(test_each_fault_at_each_request),
 		cmocka_unit_test(test_each_signature_can_fail),
+		cmocka_unit_test(test_signature_of_a_new_key_can_fail),
 		cmocka_unit_test(test_several_at_once_over_many_nonces),
 	};
 
