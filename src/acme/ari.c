@@ -49,10 +49,14 @@ static void complete(struct acme_ari *op, const struct acme_ari_result *result)
 	done(result, TAKE_PTR(op->userdata));
 }
 
+/* A CA in trouble may ask for more patience than we have by ourselves. */
 static void complete_failed(struct acme_ari *op, struct err *err)
 {
+	const usec_t now = wall_now(op);
+	const usec_t most = usec_add(now, ASK_AGAIN_MAX_USEC);
 	const struct acme_ari_result result = {
-		.ask_again_usec = usec_add(wall_now(op), ASK_AGAIN_FAILED_USEC),
+		.ask_again_usec = MAX(MIN(err->retry_at_usec, most),
+			usec_add(now, ASK_AGAIN_FAILED_USEC)),
 		.err = err,
 	};
 
@@ -66,6 +70,7 @@ static void complete_by_request(
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
 	err_copy(&err, result->err);
+	err.retry_at_usec = MAX(err.retry_at_usec, result->retry_at_usec);
 	complete_failed(op, &err);
 }
 

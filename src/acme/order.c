@@ -435,8 +435,11 @@ static enum step step_new(struct acme_order *op)
 static bool may_be_for_replaces(
 	const struct acme_order *op, const struct acme_request_result *result)
 {
-	if (!op->replaces || result->outcome != ACME_REQUEST_REFUSED ||
-		result->status >= 500)
+	if (!op->replaces || result->outcome != ACME_REQUEST_REFUSED)
+		return false;
+	if (result->problem->type == ACME_PROBLEM_ALREADY_REPLACED)
+		return true; /* whatever the status: not every CA says 409 */
+	if (result->status >= 500)
 		return false;
 	switch (result->problem->type) {
 	case ACME_PROBLEM_ACCOUNT_DOES_NOT_EXIST:

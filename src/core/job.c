@@ -28,7 +28,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "acme/ari.h"
 #include "acme/order.h"
 #include "core/install.h"
 #include "core/intent.h"
@@ -36,15 +35,14 @@
 #include "core/policy.h"
 #include "core/preflight.h"
 #include "core/prove.h"
+#include "core/renewal.h"
 #include "core/solver.h"
-#include "pki/cert.h"
 #include "store/certificate.h"
 #include "store/slot.h"
 #include "util/mem.h"
 #include "util/strtab.h"
 
 /* A CA that says "later" in a year's time is asked again sooner. */
-#define ARI_AFTER_USEC     (6 * USEC_PER_HOUR)
 #define RETRY_AT_MOST_USEC (2 * USEC_PER_DAY)
 
 enum job_state {
@@ -75,7 +73,7 @@ struct job {
 
 	/* owned operations */
 	struct loop_defer *defer;
-	struct acme_ari *ari;
+	struct renewal *renewal;
 	struct authority_ensure *ensure;
 	struct authority_ticket *ticket;
 	struct acme_order *acme_order;
@@ -190,9 +188,8 @@ static int charge(struct job *job, struct err *err)
 static usec_t renew_at(
 	const struct store_certificate *certificate, const struct conf_block *domain)
 {
-	return policy_renew_at(certificate->not_before_usec,
-		certificate->not_after_usec, certificate->fingerprint,
-		conf_get_duration(domain, "renew_before"));
+	return renewal_get_by_lifetime(
+		certificate, conf_get_duration(domain, "renew_before"));
 }
 
 static bool needs_order(const struct job *job)
@@ -203,9 +200,7 @@ static bool needs_order(const struct job *job)
 		return true;
 	if (strcmp(job->current.names, job->slot.names) != 0)
 		return true;
-	if (strcmp(job->current.authority, job->slot.authority) != 0)
-		return true;
-	return renew_at(&job->current, job->domain) <= loop_wall_now(job->env->loop);
+	return strcmp(job->current.authority, job->slot.authority) != 0;
 }
 
 /* An issued certificate waits for its targets, unless something else is wanted now. */
@@ -230,25 +225,6 @@ static void step_due(struct job *job)
 
 /* --- is it time? RFC 9773 ------------------------------------------------------------------- */
 
-/* A point in the window that is the same each time it is chosen. */
-static usec_t choose_moment(const struct job *job, usec_t start, usec_t end)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < 8 && job->current.fingerprint[i]; i++)
-		v = v << 4 | (uint64_t)(job->current.fingerprint[i] & 0xf);
-	return start + (end - start) / 0x10000 * (v & 0xffff);
-}
-
-/* A CA whose window is always in the past must not make a loop of orders. */
-static usec_t earliest_by_ari(const struct job *job)
-{
-	usec_t lifetime =
-		usec_sub(job->current.not_after_usec, job->current.not_before_usec);
-
-	return usec_add(job->current.issued_usec, MIN(lifetime / 8, ARI_AFTER_USEC));
-}
-
 static void save_due(struct job *job, usec_t due_usec)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
@@ -260,81 +236,38 @@ static void save_due(struct job *job, usec_t due_usec)
 		job_complete(job, true);
 }
 
-static void on_ari_done(const struct acme_ari_result *result, void *userdata)
+static void on_renewal_known(const struct renewal_result *result, void *userdata)
 {
 	struct job *job = userdata;
-	usec_t now = loop_wall_now(job->env->loop);
-	usec_t at = renew_at(&job->current, job->domain);
-	usec_t ask_again = MAX(result->ask_again_usec, usec_add(now, USEC_PER_MIN));
+	const usec_t at = result->at_usec, wake = result->wake_usec;
 
-	if (result->is_known) {
-		usec_t moment = MAX(earliest_by_ari(job),
-			choose_moment(job, result->start_usec, result->end_usec));
-
-		log_debug(&job->log, "the CA suggests a window; ours is in %llu s",
-			(unsigned long long)(usec_sub(moment, now) / USEC_PER_SEC));
-		if (moment <= now) {
-			if (result->explanation_url)
-				log_notice(&job->log, "the CA asks to renew now: %s",
-					result->explanation_url);
-			job->ari = acme_ari_cancel(job->ari);
-			set_state(job, JOB_PREFLIGHT);
-			job_step(job);
-			return;
-		}
-		at = MIN(at, moment);
+	if (at > loop_wall_now(job->env->loop)) {
+		job->renewal = renewal_cancel(job->renewal);
+		save_due(job, wake);
+		return;
 	}
-	job->ari = acme_ari_cancel(job->ari);
-	save_due(job, MIN(at, ask_again));
-}
-
-/* Another job may have found out meanwhile that the account is no more. */
-static int get_client(struct job *job, struct acme_client **ret, struct err *err)
-{
-	*ret = authority_get_client(job->authority);
-	if (*ret)
-		return 0;
-	return err_set_kind(err, ERR_CA, -EACCES,
-		"the account at authority %s has been stopped meanwhile",
-		authority_get_name(job->authority));
-}
-
-static int ask_ari(struct job *job, struct err *err)
-{
-	_cleanup_(cert_chain_freep) struct cert_chain *chain = NULL;
-	_cleanup_(freep) char *id = NULL;
-	const char *pem = job->current.chain_pem;
-	struct acme_client *client;
-	int r = get_client(job, &client, err);
-
-	if (r >= 0)
-		r = cert_chain_parse_pem(&chain, pem, strlen(pem), err);
-	if (r >= 0)
-		r = cert_chain_format_ari_id(chain, &id, err);
-	if (r >= 0)
-		r = acme_ari_start(&job->ari, client, id, on_ari_done, job, err);
-	return r;
-}
-
-static void on_ensured_for_ari(const struct err *ensure_err, void *userdata)
-{
-	struct job *job = userdata;
-	_cleanup_(err_done) struct err err = ERR_INIT;
-
-	job->ensure = authority_ensure_cancel(job->ensure);
-	/* If only this question cannot be asked, the lifetime decides. */
-	if (ensure_err || ask_ari(job, &err) < 0)
-		save_due(job, renew_at(&job->current, job->domain));
+	if (result->explanation_url)
+		events_add(job->env->events, LOG_LEVEL_NOTICE, "due", job->subject,
+			"the CA asks to renew the %s certificate now: %s",
+			job->slot.key_type, result->explanation_url);
+	job->renewal = renewal_cancel(job->renewal);
+	set_state(job, JOB_PREFLIGHT);
+	job_step(job);
 }
 
 static void step_renewal_info(struct job *job)
 {
-	_cleanup_(err_done) struct err err = ERR_INIT;
+	const struct renewal_params params = {
+		.loop = job->env->loop,
+		.store = job->env->store,
+		.authority = job->authority,
+		.slot_id = job->slot.id,
+		.certificate = &job->current,
+		.renew_before_usec = conf_get_duration(job->domain, "renew_before"),
+		.log = &job->log,
+	};
 
-	if (conf_is_set(job->domain, "renew_before") ||
-		authority_ensure_start(&job->ensure, job->authority, 0,
-			on_ensured_for_ari, job, &err) < 0)
-		save_due(job, renew_at(&job->current, job->domain));
+	job->renewal = renewal_start(&params, on_renewal_known, job);
 }
 
 /* --- preflight -------------------------------------------------------------------------------- */
@@ -458,9 +391,45 @@ static void on_order_done(const struct acme_order_result *result, void *userdata
 	job_step(job);
 }
 
+/* Another job may have found out meanwhile that the account is no more. */
+static int get_client(struct job *job, struct acme_client **ret, struct err *err)
+{
+	*ret = authority_get_client(job->authority);
+	if (*ret)
+		return 0;
+	return err_set_kind(err, ERR_CA, -EACCES,
+		"the account at authority %s has been stopped meanwhile",
+		authority_get_name(job->authority));
+}
+
+static bool has_common_name(const char *a, const char *b)
+{
+	_cleanup_(strv_freep) char **names = strv_split(a);
+	_cleanup_(strv_freep) char **others = strv_split(b);
+
+	for (size_t i = 0; names && names[i]; i++)
+		if (strv_contains(others, names[i]))
+			return true;
+	return false;
+}
+
+/* What this order replaces in the eyes of the CA (RFC 9773 5): the newest that it has
+ * issued for the slot, be it proven or not. Owned by the caller; NULL: nothing. */
+static char *format_predecessor(const struct job *job)
+{
+	const struct store_certificate *last =
+		job->issued.id ? &job->issued : &job->current;
+
+	if (last->id == 0 || strcmp(last->authority, job->slot.authority) != 0)
+		return NULL;
+	return has_common_name(last->names, job->slot.names) ? renewal_format_id(last)
+							     : NULL;
+}
+
 static int start_order(struct job *job, struct acme_client *client, struct err *err)
 {
 	_cleanup_(strv_freep) char **names = strv_split(job->slot.names);
+	_cleanup_(freep) char *replaces = format_predecessor(job);
 	_cleanup_(freep) uint8_t *csr = NULL;
 	size_t csr_len = 0;
 	const struct conf_block *authority = authority_get_block(job->authority);
@@ -473,6 +442,7 @@ static int start_order(struct job *job, struct acme_client *client, struct err *
 		.csr = csr,
 		.csr_len = csr_len,
 		.profile = job->slot.profile,
+		.replaces = replaces,
 		.preferred_chain = conf_get_string(job->domain, "preferred_chain"),
 		.resume_url = intent_get_order(job->intent)->url,
 		.solver = solver_get(job->solver),
@@ -749,7 +719,7 @@ struct job *job_cancel(struct job *job)
 	acme_order_cancel(job->acme_order);
 	authority_leave(job->ticket);
 	authority_ensure_cancel(job->ensure);
-	acme_ari_cancel(job->ari);
+	renewal_cancel(job->renewal);
 	loop_defer_free(job->defer);
 	solver_free(job->solver);
 	intent_free(job->intent);

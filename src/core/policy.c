@@ -83,11 +83,23 @@ static unsigned fingerprint_jitter(const char *fingerprint)
 	return v & 0xffff;
 }
 
+static usec_t usual_margin(usec_t lifetime)
+{
+	return lifetime < 10 * USEC_PER_DAY ? lifetime / 2 : lifetime / 3;
+}
+
+usec_t policy_renew_latest(usec_t not_before_usec, usec_t not_after_usec)
+{
+	usec_t lifetime = usec_sub(not_after_usec, not_before_usec);
+
+	return usec_sub(not_after_usec, usual_margin(lifetime) / 2);
+}
+
 usec_t policy_renew_at(usec_t not_before_usec, usec_t not_after_usec,
 	const char *fingerprint, usec_t renew_before_usec)
 {
 	usec_t lifetime = usec_sub(not_after_usec, not_before_usec);
-	usec_t left = lifetime < 10 * USEC_PER_DAY ? lifetime / 2 : lifetime / 3;
+	usec_t left = usual_margin(lifetime);
 	usec_t jitter = lifetime / 50 * fingerprint_jitter(fingerprint) / 0x10000;
 
 	/* A margin as long as the certificate lives would renew for ever. */

@@ -179,10 +179,25 @@ static const char initial[] =
 
 	"PRAGMA application_id = 0x50536c31;"
 	"PRAGMA user_version = 1;";
+
+/* What CAs say about the time of renewal. */
+static const char renewal[] =
+	"CREATE TABLE renewal ("
+	" slot_id INTEGER PRIMARY KEY REFERENCES slot (id) ON DELETE CASCADE,"
+	  NUMBER(certificate_id) ","
+	  NUMBER(window_start_usec) ","
+	  NUMBER(window_end_usec) ","
+	  NUMBER(moment_usec) ","
+	  NUMBER(ask_again_usec) ","
+	  NUMBER(n_early) ","
+	  NUMBER(early_id)
+	") STRICT;"
+	"PRAGMA user_version = 2;";
 /* clang-format on */
 
 static const struct store_migration migrations[] = {
 	{ initial },
+	{ renewal },
 };
 
 const struct store_migration *store_migrate_get_list(unsigned *ret_n)

@@ -70,6 +70,14 @@
 		" WHERE removed = 0 AND due_usec <= ?" \
 		" ORDER BY expires_usec, due_usec, id LIMIT ?") \
 	\
+	X(RENEWAL_LOAD, \
+		"SELECT slot_id, certificate_id, window_start_usec, window_end_usec," \
+		" moment_usec, ask_again_usec, n_early, early_id FROM renewal WHERE slot_id = ?") \
+	X(RENEWAL_SAVE, \
+		"INSERT OR REPLACE INTO renewal (slot_id, certificate_id," \
+		" window_start_usec, window_end_usec, moment_usec, ask_again_usec," \
+		" n_early, early_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)") \
+	\
 	X(CERTIFICATE_LOAD, \
 		"SELECT c.id, c.slot_id, c.authority, c.names, p.chain_pem, p.key_pem," \
 		" c.serial, c.fingerprint, c.issuer, c.not_before_usec, c.not_after_usec," \

@@ -28,7 +28,10 @@ struct fake_ca {
 	enum fake_ca_trouble trouble;
 	usec_t lifetime_usec, start_usec, end_usec;
 	unsigned window_of; /* n_certificates that the window is for */
-	unsigned n_nonces, n_accounts, n_orders, n_certificates, n_ari;
+	unsigned n_nonces, n_accounts, n_orders, n_certificates, n_ari, n_requests;
+	const char *retry_after; /* borrowed */
+	char *replaces;          /* owned; of the last newOrder; NULL = nothing */
+	usec_t issued_usec;      /* wall; of the last certificate */
 	struct fake_order order[ORDERS_MAX];
 };
 
@@ -39,6 +42,7 @@ struct fake_ca *fake_ca_new(struct loop *loop)
 	ca->loop = loop;
 	ca->ca = test_ca_new();
 	ca->lifetime_usec = 90 * USEC_PER_DAY;
+	ca->retry_after = "21600";
 	return ca;
 }
 
@@ -50,6 +54,7 @@ struct fake_ca *fake_ca_free(struct fake_ca *ca)
 		free(ca->order[i].chain);
 	}
 	test_ca_free(ca->ca);
+	free(ca->replaces);
 	free(ca);
 	return NULL;
 }
@@ -132,22 +137,69 @@ static void answer_directory(struct fake_ca *ca, struct fake_http_answer *answer
 	answer_json(answer, 200, text);
 }
 
-static void answer_ari(struct fake_ca *ca, struct fake_http_answer *answer)
-{
-	char start[USEC_RFC3339_MAX], end[USEC_RFC3339_MAX];
+struct window {
+	usec_t start_usec, end_usec;
+};
 
-	ca->n_ari++;
+static struct window plain_window(struct fake_ca *ca)
+{
 	if (ca->n_certificates > ca->window_of) {
 		ca->window_of = ca->n_certificates;
 		ca->start_usec = loop_wall_now(ca->loop) + 60 * USEC_PER_DAY;
 		ca->end_usec = ca->start_usec + USEC_PER_DAY;
 	}
+	return (struct window){ ca->start_usec, ca->end_usec };
+}
+
+static struct window find_window(struct fake_ca *ca)
+{
+	const usec_t now = loop_wall_now(ca->loop), year = 365 * USEC_PER_DAY;
+	const usec_t end = usec_add(ca->issued_usec, ca->lifetime_usec);
+
+	switch (ca->trouble) {
+	case FAKE_CA_ARI_BACKWARDS:
+		return (struct window){ now + 2 * USEC_PER_DAY, now + USEC_PER_DAY };
+	case FAKE_CA_ARI_ANCIENT:
+		return (struct window){ 2 * year, 3 * year };
+	case FAKE_CA_ARI_DISTANT:
+		return (struct window){ now + 30 * year, now + 31 * year };
+	case FAKE_CA_ARI_ENDLESS:
+		return (struct window){ year, 8029 * year };
+	case FAKE_CA_ARI_LATE:
+		return (struct window){ end - 4 * USEC_PER_HOUR,
+			end - 2 * USEC_PER_HOUR };
+	case FAKE_CA_ARI_AT_ONCE:
+		return (struct window){ now - 2 * USEC_PER_HOUR, now - USEC_PER_HOUR };
+	default:
+		return plain_window(ca);
+	}
+}
+
+static void answer_window(struct fake_ca *ca, struct fake_http_answer *answer)
+{
+	char start[USEC_RFC3339_MAX], end[USEC_RFC3339_MAX];
+	const struct window window = find_window(ca);
 	_cleanup_(freep) char *text =
 		xasprintf("{\"suggestedWindow\":{\"start\":\"%s\",\"end\":\"%s\"}}",
-			usec_format_rfc3339(ca->start_usec, start, sizeof(start)),
-			usec_format_rfc3339(ca->end_usec, end, sizeof(end)));
-	fake_http_add_header(answer, "Retry-After", "21600");
+			usec_format_rfc3339(window.start_usec, start, sizeof(start)),
+			usec_format_rfc3339(window.end_usec, end, sizeof(end)));
+
+	if (*ca->retry_after)
+		fake_http_add_header(answer, "Retry-After", ca->retry_after);
 	answer_json(answer, 200, text);
+}
+
+static void answer_ari(struct fake_ca *ca, struct fake_http_answer *answer)
+{
+	ca->n_ari++;
+	if (ca->trouble == FAKE_CA_ARI_DOWN)
+		answer_problem(answer, 500, "serverInternal");
+	else if (ca->trouble == FAKE_CA_ARI_MUTE)
+		answer->is_never = true;
+	else if (ca->trouble == FAKE_CA_ARI_NONSENSE)
+		answer_json(answer, 200, "<html>soon</html>");
+	else
+		answer_window(ca, answer);
 }
 
 /* --- what is asked ---------------------------------------------------------------------------- */
@@ -185,6 +237,11 @@ static void new_order(
 		answer_problem(answer, 400, "accountDoesNotExist");
 		return;
 	}
+	xstrset(&ca->replaces, json_view_string(payload, "replaces"));
+	if (ca->trouble == FAKE_CA_REPLACED && ca->replaces) {
+		answer_problem(answer, 409, "alreadyReplaced");
+		return;
+	}
 	order->names = json_dumps(list, JSON_COMPACT);
 	order->name = xstrdup(json_view_string(json_array_get(list, 0), "value"));
 	answer_order(ca, ca->n_orders++, 201, answer);
@@ -204,6 +261,7 @@ static void finalize(struct fake_ca *ca, unsigned i, const json_t *payload,
 
 	if (csr && base64url_parse(csr, &der, &len, NULL) >= 0) {
 		ca->n_certificates++;
+		ca->issued_usec = loop_wall_now(ca->loop);
 		if (ca->trouble == FAKE_CA_WRONG_KEY)
 			test_ca_issue(ca->ca, &leaf, &ca->order[i].chain, NULL);
 		else
@@ -259,6 +317,7 @@ static void handle(const struct fake_http_request *req, struct fake_http_answer 
 	const char *number = strrchr(path, '/') + 1;
 	char nonce[32];
 
+	ca->n_requests++;
 	if (ca->trouble == FAKE_CA_UNREACHABLE) {
 		answer->outcome = HTTP_UNREACHED;
 		answer->detail = "told to";
@@ -307,6 +366,11 @@ void fake_ca_set_window(struct fake_ca *ca, usec_t start_usec, usec_t end_usec)
 	ca->window_of = MAX(ca->n_certificates, 1U);
 }
 
+void fake_ca_set_retry_after(struct fake_ca *ca, const char *text)
+{
+	ca->retry_after = text;
+}
+
 unsigned fake_ca_count_accounts(const struct fake_ca *ca)
 {
 	return ca->n_accounts;
@@ -325,4 +389,14 @@ unsigned fake_ca_count_certificates(const struct fake_ca *ca)
 unsigned fake_ca_count_ari(const struct fake_ca *ca)
 {
 	return ca->n_ari;
+}
+
+unsigned fake_ca_count_requests(const struct fake_ca *ca)
+{
+	return ca->n_requests;
+}
+
+const char *fake_ca_get_replaces(const struct fake_ca *ca)
+{
+	return ca->replaces ? ca->replaces : "";
 }

@@ -27,6 +27,17 @@ enum fake_ca_trouble {
 	FAKE_CA_WRONG_KEY,     /* the certificate is for another key */
 	FAKE_CA_NUL,           /* the certificate has a NUL in it */
 	FAKE_CA_MUTE_FINALIZE, /* finalize is not answered, but obeyed */
+	FAKE_CA_REPLACED,      /* newOrder with `replaces`: alreadyReplaced */
+	/* of renewal information alone; all else goes well */
+	FAKE_CA_ARI_DOWN,      /* 500 */
+	FAKE_CA_ARI_MUTE,      /* never answered */
+	FAKE_CA_ARI_NONSENSE,  /* not even JSON */
+	FAKE_CA_ARI_BACKWARDS, /* the window ends before it starts */
+	FAKE_CA_ARI_ANCIENT,   /* a window decades ago */
+	FAKE_CA_ARI_DISTANT,   /* a window in decades */
+	FAKE_CA_ARI_ENDLESS,   /* a window from 1971 to 9999 */
+	FAKE_CA_ARI_LATE,      /* a window in a certificate's last hours */
+	FAKE_CA_ARI_AT_ONCE,   /* any certificate: an hour ago */
 };
 
 void fake_ca_set_trouble(struct fake_ca *ca, enum fake_ca_trouble trouble);
@@ -35,7 +46,14 @@ void fake_ca_set_lifetime(struct fake_ca *ca, usec_t lifetime_usec);
  * sixty days. start 0 = not offered. */
 void fake_ca_set_window(struct fake_ca *ca, usec_t start_usec, usec_t end_usec);
 
+/* ARI: what its answers say in Retry-After; "" = nothing. Borrowed. */
+void fake_ca_set_retry_after(struct fake_ca *ca, const char *text);
+
 unsigned fake_ca_count_accounts(const struct fake_ca *ca);
 unsigned fake_ca_count_orders(const struct fake_ca *ca);
 unsigned fake_ca_count_certificates(const struct fake_ca *ca);
 unsigned fake_ca_count_ari(const struct fake_ca *ca);
+/* Any request, answered or not. */
+unsigned fake_ca_count_requests(const struct fake_ca *ca);
+/* What the last newOrder said it replaces; "" = nothing. */
+const char *fake_ca_get_replaces(const struct fake_ca *ca);

@@ -60,7 +60,7 @@ static void test_created_again(void **state)
 	free(test_tmpdir_write(f->dir, "postseal.db.new", "half of a"));
 	free(test_tmpdir_write(f->dir, "postseal.db.new-journal", "database"));
 	assert_int_equal(store_open(&f->store, f->path, 0, NULL), 0);
-	assert_int_equal(store_get_schema_version(f->store), 1);
+	assert_true(store_get_schema_version(f->store) >= 1);
 }
 
 static const struct {

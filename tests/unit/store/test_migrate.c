@@ -82,6 +82,7 @@ static void test_steps(void **state)
 	struct store_fixture *f = *state;
 	struct err err = ERR_INIT;
 
+	store_fixture_sql(f->store, "PRAGMA user_version = 1");
 	/* A step that fails leaves nothing. */
 	assert_int_equal(store_migrate(f->store, broken, 2, &err), -EIO);
 	store_fixture_expect_error(&err, "migration to schema 2: ");
@@ -105,8 +106,7 @@ static void test_newer(void **state)
 	store_fixture_sql(f->store, "PRAGMA user_version = 7");
 	f->store = store_close(f->store);
 	assert_int_equal(store_open(&f->store, f->path, 0, &err), -EPROTO);
-	store_fixture_expect_error(&err,
-		"has schema 7 and this program knows 1 at most: install the newer");
+	store_fixture_expect_error(&err, "at most: install the newer");
 	assert_int_equal(
 		store_open(&f->store, f->path, STORE_READ_ONLY, &err), -EPROTO);
 	store_fixture_expect_error(&err, "has schema 7");
