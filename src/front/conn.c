@@ -204,10 +204,11 @@ static enum conn_state first_state(const struct listener *listener)
 {
 	if (listener->settings.protocol == LINK_PROTOCOL_HTTP)
 		return CONN_REQUEST;
-	return listener->settings.tls == 0 ? CONN_HELLO : CONN_CONNECT;
+	return listener_is_tls(listener) ? CONN_HELLO : CONN_CONNECT;
 }
 
-void conn_new(struct listener *listener, int fd, const struct address *peer)
+static void begin(
+	struct listener *listener, int fd, const struct address *peer, bool is_probe)
 {
 	struct front *front = listener->front;
 	struct conn *conn = xnew(struct conn);
@@ -218,6 +219,7 @@ void conn_new(struct listener *listener, int fd, const struct address *peer)
 	conn->backend = (struct conn_end){ .fd = -1 };
 	conn->start = xnew(struct conn_start);
 	conn->start->peer = *peer;
+	conn->start->is_probe = is_probe;
 	list_append(&front->conns, &conn->entry);
 	front->stats.link.connections++;
 	conn->state = first_state(listener);
@@ -227,6 +229,18 @@ void conn_new(struct listener *listener, int fd, const struct address *peer)
 		conn_run(conn);
 	else if (watch(conn, &conn->client, on_client) < 0)
 		conn_free(conn);
+}
+
+void conn_new(struct listener *listener, int fd, const struct address *peer)
+{
+	begin(listener, fd, peer, false);
+}
+
+void conn_new_probe(struct listener *listener, int fd)
+{
+	const struct address nobody = { .len = 0 };
+
+	begin(listener, fd, &nobody, true);
 }
 
 void conn_close_all(struct front *front)

@@ -43,6 +43,7 @@ struct conn_start {
 	struct lookup_waiter waiter;
 	char ticket_name[DNAME_MAX + 1]; /* "": the placeholder */
 	bool is_acme;
+	bool is_probe; /* ends with the handshake */
 };
 
 struct conn {

@@ -150,7 +150,8 @@ static enum conn_step finish(struct conn *conn)
 		stats->resumed++;
 	if (conn->start->is_acme)
 		stats->acme_answered++;
-	if (conn->start->is_acme || !conn->listener->has_backend) {
+	if (conn->start->is_acme || conn->start->is_probe ||
+		!conn->listener->has_backend) {
 		gnutls_bye(conn->session, GNUTLS_SHUT_WR);
 		return conn_linger(conn);
 	}

@@ -124,6 +124,12 @@ int listener_new(struct listener **ret, struct front *front,
 	return 0;
 }
 
+bool listener_is_tls(const struct listener *listener)
+{
+	return listener->settings.protocol != LINK_PROTOCOL_HTTP &&
+	       listener->settings.tls == 0;
+}
+
 struct listener *listener_ref(struct listener *listener)
 {
 	listener->refs++;

@@ -32,6 +32,8 @@ struct listener *listener_ref(struct listener *listener);
 struct listener *listener_unref(struct listener *listener);
 DEFINE_CLEANUP(struct listener *, listener_unref)
 
+/* TLS from the first octet on? */
+bool listener_is_tls(const struct listener *listener);
 /* Begins to accept. */
 int listener_start(struct listener *listener, struct err *err);
 /* Stops for good and closes the socket. */

@@ -358,6 +358,22 @@ static int on_context_drop(
 	return r;
 }
 
+/* Only for what speaks TLS from its first octet: there a probe ends by itself. */
+static int on_probe(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	_cleanup_(freep) char *name = NULL;
+
+	int r = link_name_unpack(view, &name, err);
+	if (r < 0)
+		return r;
+	struct listener *listener = map_find(worker->listeners, name);
+	if (view->n_fds != 1 || !listener || !listener_is_tls(listener))
+		return err_set(err, -EPROTO, "no descriptor, or no such TLS listener");
+	conn_new_probe(listener, TAKE_FD(view->fds[0]));
+	return 0;
+}
+
 static int put_answer(
 	struct worker *worker, const struct link_answer *m, struct err *err)
 {
@@ -494,6 +510,7 @@ static const struct {
 	[LINK_START]         = { "START",         on_start },
 	[LINK_STATS_REQUEST] = { "STATS_REQUEST", on_stats_request },
 	[LINK_DRAIN]         = { "DRAIN",         on_drain },
+	[LINK_PROBE]         = { "PROBE",         on_probe },
 };
 
 /* clang-format on */

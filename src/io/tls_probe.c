@@ -216,6 +216,12 @@ static int set_up_session(struct tls_probe *op, const struct tls_probe_params *p
 	return r;
 }
 
+static int watch(struct tls_probe *op, struct loop *loop, struct err *err)
+{
+	gnutls_transport_set_int(op->session, op->fd);
+	return loop_io_new(&op->io, loop, op->fd, LOOP_OUT, on_io, op, err);
+}
+
 /* Not connected at once is an outcome like one that is found later. */
 static int connect_or_defer(struct tls_probe *op, struct loop *loop, struct err *err)
 {
@@ -229,8 +235,7 @@ static int connect_or_defer(struct tls_probe *op, struct loop *loop, struct err 
 		op->defer = loop_defer_new(loop, on_failed, op);
 		return 0;
 	}
-	gnutls_transport_set_int(op->session, op->fd);
-	return loop_io_new(&op->io, loop, op->fd, LOOP_OUT, on_io, op, err);
+	return watch(op, loop, err);
 }
 
 int tls_probe_start(struct tls_probe **ret, struct loop *loop,
@@ -242,13 +247,14 @@ int tls_probe_start(struct tls_probe **ret, struct loop *loop,
 	op->done = done;
 	op->userdata = userdata;
 	op->address = params->address;
-	op->fd = -1;
+	op->fd = params->fd > 0 ? params->fd : -1;
+	op->is_connected = op->fd > 0;
 	op->deadline_usec =
 		params->deadline_usec ? params->deadline_usec : DEADLINE_DEFAULT;
 	int r = set_up_session(op, params);
 	if (r < 0)
 		return err_set(err, -EINVAL, "tls probe: %s", gnutls_strerror(r));
-	r = connect_or_defer(op, loop, err);
+	r = op->is_connected ? watch(op, loop, err) : connect_or_defer(op, loop, err);
 	if (r < 0)
 		return r;
 	op->timer = loop_timer_new(loop, on_deadline, op);

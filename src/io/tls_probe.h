@@ -14,6 +14,7 @@ struct tls_probe;
 
 struct tls_probe_params {
 	struct address address;
+	int fd; /* > 0: connected already, and taken over; address is not used */
 	const char *sni;         /* NULL = none */
 	const char *const *alpn; /* NULL-terminated; NULL = none */
 	const char

@@ -12,6 +12,8 @@
  *   NAMES_RESET, NAMES_ADD, NAMES_DROP     ANSWER_ACK   given from now on
  *   CONTEXT     pushed, or reply to LOOKUP STATS        reply to STATS_REQUEST
  *   CONTEXT_DROP                           DRAINED      no session left, about to exit
+ *   PROBE       + a connected socket: shake hands with it, as if a client of that
+ *               listener had come to this very worker, and close it
  *   ANSWER, ANSWER_DROP
  *   START       begin to accept
  *   STATS_REQUEST
@@ -40,6 +42,7 @@ enum link_type {
 	LINK_START,
 	LINK_STATS_REQUEST,
 	LINK_DRAIN,
+	LINK_PROBE,
 
 	LINK_READY = 64,
 	LINK_LOOKUP,
@@ -185,7 +188,7 @@ LINK_DECLARE(link_stats, LINK_STATS);
 /* Adds the counters of one worker to a sum; of longest_turn_usec the greater. */
 void link_stats_add(struct link_stats *sum, const struct link_stats *one);
 
-/* LISTENER_DROP, CONTEXT_DROP: just a name; DRAIN: a duration. */
+/* LISTENER_DROP, CONTEXT_DROP, PROBE (of the listener): just a name; DRAIN: a duration. */
 void link_name_pack(const char *name, struct frame *frame);
 int link_name_unpack(const struct frame_view *view, char **ret, struct err *err);
 void link_duration_pack(usec_t usec, struct frame *frame);

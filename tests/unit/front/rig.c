@@ -232,6 +232,21 @@ void rig_drain(struct rig *rig, usec_t usec)
 	send_frame(rig, &frame);
 }
 
+int rig_probe(struct rig *rig, const char *listener)
+{
+	struct frame frame;
+	int fds[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+		0);
+	frame_init(&frame, LINK_PROBE, 0);
+	link_name_pack(listener, &frame);
+	frame_add_fd(&frame, fds[1]);
+	send_frame(rig, &frame);
+	return fds[0];
+}
+
 const struct link_stats *rig_get_stats(struct rig *rig)
 {
 	unsigned before = rig->n_stats;
@@ -447,7 +462,7 @@ struct rig_client *rig_client_new(
 	gnutls_session_t s;
 
 	client->rig = rig;
-	client->fd = rig_connect(rig, params->port);
+	client->fd = params->fd > 0 ? params->fd : rig_connect(rig, params->port);
 	gnutls_certificate_allocate_credentials(&client->credentials);
 	gnutls_init(&s, GNUTLS_CLIENT | GNUTLS_NONBLOCK | params->init_flags);
 	client->session = s;

@@ -75,6 +75,8 @@ void rig_send_context(struct rig *rig, uint64_t request, const char *name,
 void rig_send_answer(struct rig *rig, const struct link_answer *m);
 void rig_drop_answer(struct rig *rig, const struct link_answer *m);
 void rig_drain(struct rig *rig, usec_t usec);
+/* Hands one end of a socket to the worker as a client of that listener; the other. */
+int rig_probe(struct rig *rig, const char *listener);
 const struct link_stats *rig_get_stats(struct rig *rig);
 void rig_drop_link(struct rig *rig);
 
@@ -96,6 +98,7 @@ struct rig_client {
 
 struct rig_client_params {
 	unsigned port;
+	int fd;               /* > 0: connected already, taken over */
 	const char *name;     /* NULL: no SNI */
 	const char *priority; /* NULL: NORMAL */
 	const char *alpn[3];

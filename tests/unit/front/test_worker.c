@@ -79,6 +79,28 @@ static void test_swap(void **state)
 	end(&f);
 }
 
+/* The manager looks at what this very worker serves: through a socket of its own, and
+ * the backend hears nothing of it. */
+static void test_probe(void **state)
+{
+	struct fixture f = begin();
+	struct rig_client_params params = f.params;
+	struct rig_client *client;
+
+	params.fd = rig_probe(f.rig, "imaps");
+	client = rig_client_open(f.rig, &params);
+	assert_true(rig_client_sees(client, &f.a));
+	assert_int_equal(rig_client_read_end(client), 0);
+	rig_client_free(client);
+	test_log_expect(LOG_LEVEL_ERROR, "message PROBE refused");
+	params.fd = rig_probe(f.rig, "smtp");
+	client = rig_client_new(f.rig, &params);
+	assert_int_not_equal(rig_client_handshake(client), 0);
+	rig_client_free(client);
+	expect_certificate(&f, &f.a);
+	end(&f);
+}
+
 /* Never worse than before. */
 static void test_bad_push(void **state)
 {
@@ -272,6 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_with_log(test_swap),
+		test_with_log(test_probe),
 		test_with_log(test_bad_push),
 		test_with_log(test_drop_context),
 		test_with_log(test_drain),
