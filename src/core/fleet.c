@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 #include "core/worker.h"
 #include "pki/selfsigned.h"
@@ -170,22 +171,43 @@ static void op_settle(struct fleet_op *op)
 		loop_timer_set_after(op->timer, 0);
 }
 
-static struct fleet_op *op_new(struct fleet *fleet, uint64_t id, bool is_answer,
-	unsigned n_acks, fleet_done_fn *done, void *userdata)
+/* The first that runs gets what is new before the others. */
+static struct worker *find_trial_worker(const struct fleet *fleet)
+{
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		struct worker *worker = fleet->seats[i].worker;
+
+		if (worker && worker_get_state(worker) == WORKER_RUNNING)
+			return worker;
+	}
+	return NULL;
+}
+
+/* Acknowledgements to be waited for. */
+struct acks {
+	uint64_t id; /* of certificate or answer */
+	bool is_answer;
+	unsigned n;                /* of each worker */
+	const struct worker *only; /* the one that is asked; NULL: all that run */
+};
+
+static struct fleet_op *op_new(struct fleet *fleet, const struct acks *acks,
+	fleet_done_fn *done, void *userdata)
 {
 	struct fleet_op *op = xnew(struct fleet_op);
 
 	op->fleet = fleet;
-	op->id = id;
-	op->is_answer = is_answer;
+	op->id = acks->id;
+	op->is_answer = acks->is_answer;
 	op->done = done;
 	op->userdata = userdata;
 	op->expected = xnew_array(struct expected, fleet->in.n_workers);
 	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
 		struct worker *worker = fleet->seats[i].worker;
 
-		if (worker && worker_get_state(worker) == WORKER_RUNNING)
-			op->expected[i] = (struct expected){ worker, n_acks };
+		if (worker && worker_get_state(worker) == WORKER_RUNNING &&
+			(!acks->only || worker == acks->only))
+			op->expected[i] = (struct expected){ worker, acks->n };
 	}
 	op->timer = loop_timer_new(fleet->in.loop, on_op_deadline, op);
 	loop_timer_set_after(op->timer, fleet->in.ack_deadline_usec);
@@ -253,7 +275,9 @@ int fleet_push_start(struct fleet_op **ret, struct fleet *fleet,
 
 	if (n == 0)
 		return err_set(err, -EINVAL, "a certificate without names");
-	*ret = op_new(fleet, push->certificate_id, false, n, done, userdata);
+	struct worker *trial = push->is_trial ? find_trial_worker(fleet) : NULL;
+	const struct acks acks = { push->certificate_id, false, n, trial };
+	*ret = op_new(fleet, &acks, done, userdata);
 	for (unsigned i = 0; i < n; i++) {
 		struct link_context context = {
 			.certificate_id = push->certificate_id,
@@ -262,9 +286,29 @@ int fleet_push_start(struct fleet_op **ret, struct fleet *fleet,
 			.chain_pem = (char *)push->chain_pem,
 			.key_pem = (char *)push->key_pem,
 		};
-		send_to_all(fleet, LINK_CONTEXT, pack_context, &context);
+		if (trial)
+			send_to(trial, LINK_CONTEXT, pack_context, &context);
+		else if (!push->is_trial)
+			send_to_all(fleet, LINK_CONTEXT, pack_context, &context);
 	}
 	return 0;
+}
+
+int fleet_probe(struct fleet *fleet, const char *listener, struct err *err)
+{
+	struct worker *worker = find_trial_worker(fleet);
+	struct frame frame;
+	int fds[2];
+
+	if (!worker)
+		return err_set(err, -ENOTCONN, "no front worker is running");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
+		return err_set(err, -errno, "socketpair: %s", strerror(errno));
+	frame_init(&frame, LINK_PROBE, 0);
+	link_name_pack(listener, &frame);
+	frame_add_fd(&frame, fds[1]);
+	worker_send(worker, &frame);
+	return fds[0];
 }
 
 void fleet_drop_context(struct fleet *fleet, const char *name)
@@ -313,7 +357,8 @@ int fleet_publish_start(struct fleet_op **ret, struct fleet *fleet,
 	struct link_answer *copy = copy_answer(answer, ++fleet->last_id);
 
 	answer_free(map_set(fleet->answers, key, copy));
-	*ret = op_new(fleet, copy->id, true, 1, done, userdata);
+	const struct acks acks = { copy->id, true, 1, NULL };
+	*ret = op_new(fleet, &acks, done, userdata);
 	send_to_all(fleet, LINK_ANSWER, pack_answer, copy);
 	return 0;
 }

@@ -75,6 +75,7 @@ struct fleet_push {
 	uint64_t certificate_id;
 	char *const *names;
 	bool is_rsa;
+	bool is_trial; /* to one worker alone: the one that fleet_probe reaches */
 	const char *chain_pem;
 	const char *key_pem;
 };
@@ -93,6 +94,10 @@ void fleet_withdraw(
 	struct fleet *fleet, bool is_alpn, const char *name, const char *token);
 /* Drop a name's cached contexts everywhere (its certificate is no longer ours). */
 void fleet_drop_context(struct fleet *fleet, const char *name);
+
+/* A socket that is connected to the worker of trials as a client of that TLS listener,
+ * for one handshake; the caller's. -ENOTCONN: no worker is running. */
+int fleet_probe(struct fleet *fleet, const char *listener, struct err *err);
 
 /* Sums over the workers as of their last report (asked every 10 s), and how many run. */
 void fleet_get_stats(

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * See install.h. "front" is built in: the workers acknowledge each context after they
- * have rehearsed it. Everything else is a deploy plugin.
+ * See install.h. "front" is built in (core/swap). Everything else is a deploy plugin.
  */
 #include "core/install.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "core/swap.h"
 #include "pki/key.h"
 #include "plugin/deploy.h"
 #include "util/mem.h"
-
-#define FRONT "front"
 
 struct install {
 	/* inputs */
@@ -22,7 +20,7 @@ struct install {
 	void *userdata;
 
 	/* owned operations */
-	struct fleet_op *push;
+	struct swap *swap;
 	struct plugin_call *call;
 	struct loop_defer *defer;
 
@@ -119,34 +117,110 @@ static void install_complete(struct install *op)
 
 /* --- the front ------------------------------------------------------------------------------ */
 
-static void on_pushed(const char *error, void *userdata)
+static void on_swapped(const struct err *err, void *userdata)
 {
 	struct install *op = userdata;
 	bool is_rsa = key_type_is_rsa(key_type_parse(op->in.key_type));
 
-	if (error) {
-		fail_target(op, ERR_LOCAL, error);
+	if (err) {
+		_cleanup_(freep) char *text = err_format(err);
+		fail_target(op, err->kind, text);
 	} else {
 		_cleanup_(strv_freep) char **addresses =
 			listeners_format_tls_addresses(op->in.listeners);
 		served_set(op->in.served, op->names, is_rsa, op->in.certificate->id);
 		save_rows(op, addresses);
 	}
-	op->push = fleet_op_cancel(op->push);
+	op->swap = swap_cancel(op->swap);
 	install_step(op);
 }
 
 static int install_front(struct install *op, struct err *err)
 {
-	struct fleet_push push = {
-		.certificate_id = (uint64_t)op->in.certificate->id,
+	struct swap_params swap = {
+		.loop = op->in.loop,
+		.fleet = op->in.fleet,
+		.listeners = op->in.listeners,
+		.certificate = op->in.certificate,
 		.names = op->names,
 		.is_rsa = key_type_is_rsa(key_type_parse(op->in.key_type)),
-		.chain_pem = op->in.certificate->chain_pem,
-		.key_pem = op->in.certificate->key_pem,
 	};
 
-	return fleet_push_start(&op->push, op->in.fleet, &push, on_pushed, op, err);
+	return swap_start(&op->swap, &swap, on_swapped, op, err);
+}
+
+/* --- the front's way back ------------------------------------------------------------------- */
+
+struct unproven {
+	struct store_install *rows; /* owned; address and error too */
+	size_t n;
+};
+
+static int on_front_row(const struct store_install *row, void *userdata)
+{
+	struct unproven *list = userdata;
+
+	if (strcmp(row->target, SERVED_TARGET) != 0 || row->proven_usec > 0 ||
+		row->done_usec == 0)
+		return 0;
+	list->rows = xreallocarray(list->rows, list->n + 1, sizeof(*list->rows));
+	list->rows[list->n++] = (struct store_install){
+		.certificate_id = row->certificate_id,
+		.target = (char *)SERVED_TARGET,
+		.address = xstrdup(row->address),
+		.error = xstrdup(row->error),
+	};
+	return 0;
+}
+
+static int save_unproven(struct store *store, struct unproven *list, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < list->n; i++)
+		r = store_install_save(store, &list->rows[i], err);
+	return r;
+}
+
+static void unproven_done(struct unproven *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		free(list->rows[i].address);
+		free(list->rows[i].error);
+	}
+	free(list->rows);
+}
+
+static char **list_common(const char *a, const char *b)
+{
+	_cleanup_(strv_freep) char **left = strv_split(a);
+	_cleanup_(strv_freep) char **right = strv_split(b);
+	char **common = NULL;
+
+	for (size_t i = 0; left && right && left[i]; i++)
+		if (strv_contains(right, left[i]))
+			strv_append(&common, left[i]);
+	return common;
+}
+
+int install_roll_back(const struct install_params *params,
+	const struct store_certificate *old, struct err *err)
+{
+	_cleanup_(strv_freep) char **names =
+		list_common(params->certificate->names, old->names);
+	_cleanup_(unproven_done) struct unproven list = { 0 };
+	int r = store_install_each(
+		params->store, params->certificate->id, on_front_row, &list, err);
+
+	if (r < 0 || list.n == 0 || !names)
+		return r;
+	r = save_unproven(params->store, &list, err);
+	/* What is served does not wait for the store. */
+	served_set(params->served, names,
+		key_type_is_rsa(key_type_parse(params->key_type)), old->id);
+	if (params->fleet)
+		swap_take_back(params->fleet, names);
+	return r < 0 ? r : 1;
 }
 
 /* --- deployers ------------------------------------------------------------------------------- */
@@ -202,7 +276,7 @@ static bool begin_target(struct install *op)
 
 	if (is_target_done(op, op->target))
 		return false;
-	if (strcmp(op->target, FRONT) == 0) {
+	if (strcmp(op->target, SERVED_TARGET) == 0) {
 		if (!op->in.fleet)
 			return false;
 		r = install_front(op, &err);
@@ -254,7 +328,7 @@ struct install *install_cancel(struct install *op)
 {
 	if (!op)
 		return NULL;
-	fleet_op_cancel(op->push);
+	swap_cancel(op->swap);
 	plugin_call_cancel(op->call);
 	loop_defer_free(op->defer);
 	err_done(&op->err);

@@ -32,5 +32,11 @@ typedef void install_done_fn(const struct err *err, void *userdata);
 
 int install_start(struct install **ret, const struct install_params *params,
 	install_done_fn *done, void *userdata, struct err *err);
+/* After a failed proof: where the front was not seen to serve the new certificate, it
+ * serves `old` again under the names that both have, also after a restart; the next
+ * install_start tries the new one again. 1: taken back, 0: there was nothing to. */
+int install_roll_back(const struct install_params *params,
+	const struct store_certificate *old, struct err *err);
+
 struct install *install_cancel(struct install *op);
 DEFINE_CLEANUP(struct install *, install_cancel)

@@ -534,10 +534,9 @@ static void on_installed(const struct err *install_err, void *userdata)
 	job_step(job);
 }
 
-static void step_install(struct job *job)
+static struct install_params get_install_params(const struct job *job)
 {
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	struct install_params params = {
+	return (struct install_params){
 		.loop = job->env->loop,
 		.store = job->env->store,
 		.fleet = job->env->fleet,
@@ -548,6 +547,12 @@ static void step_install(struct job *job)
 		.certificate = &job->issued,
 		.key_type = job->slot.key_type,
 	};
+}
+
+static void step_install(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct install_params params = get_install_params(job);
 	int r = charge(job, &err);
 
 	if (r >= 0)
@@ -558,12 +563,33 @@ static void step_install(struct job *job)
 
 /* --- prove ------------------------------------------------------------------------------------------ */
 
+/* What was proven before is better than what is not seen, as long as it is valid. */
+static void roll_back(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct install_params params = get_install_params(job);
+
+	if (job->current.id == 0 ||
+		job->current.not_after_usec <= loop_wall_now(job->env->loop))
+		return;
+	int r = install_roll_back(&params, &job->current, &err);
+	if (r < 0) {
+		_cleanup_(freep) char *text = err_format(&err);
+		log_error(&job->log, "roll-back not stored: %s", text);
+	} else if (r > 0) {
+		events_add(job->env->events, LOG_LEVEL_WARNING, "rolled-back",
+			job->subject, "%s certificate %s is served again",
+			job->slot.key_type, job->current.serial);
+	}
+}
+
 static void on_proven(const struct err *prove_err, void *userdata)
 {
 	struct job *job = userdata;
 
 	job->prove = prove_cancel(job->prove);
 	if (prove_err) {
+		roll_back(job);
 		job_fail(job, prove_err);
 		return;
 	}

@@ -9,22 +9,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "io/tls_probe.h"
-#include "util/dname.h"
+#include "core/sight.h"
 #include "util/mem.h"
 
 #define PROVE_TRIES      6
 #define PROVE_PAUSE_USEC (200 * USEC_PER_MSEC)
-
-/* TLS 1.2 and 1.3 with one kind of certificate only. */
-#define PRIORITY_ECDSA                                                        \
-	"NORMAL:-ECDHE-RSA:-RSA:-DHE-RSA:-SIGN-ALL:+SIGN-ECDSA-SHA256"        \
-	":+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SHA512:+SIGN-ECDSA-SECP256R1-SHA256" \
-	":+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-ECDSA-SECP521R1-SHA512"          \
-	":+SIGN-EDDSA-ED25519"
-#define PRIORITY_RSA                                                      \
-	"NORMAL:-ECDHE-ECDSA:-SIGN-ALL:+SIGN-RSA-SHA256:+SIGN-RSA-SHA384" \
-	":+SIGN-RSA-SHA512:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384"
 
 struct row {
 	char *target;  /* owned */
@@ -34,12 +23,12 @@ struct row {
 struct prove {
 	/* inputs */
 	struct prove_params in; /* borrowed members */
-	char **names;           /* owned; to be asked for */
+	char **names;           /* owned; of the certificate */
 	prove_done_fn *done;
 	void *userdata;
 
 	/* owned operations */
-	struct tls_probe *probe;
+	struct sight *sight;
 	struct loop_timer *timer;
 
 	/* where it stands */
@@ -56,22 +45,6 @@ struct prove {
 static void prove_step(struct prove *op);
 
 /* --- what is to be asked --------------------------------------------------------------------- */
-
-/* A name that the pattern covers stands for a wildcard. */
-static char **list_names(const char *text)
-{
-	_cleanup_(strv_freep) char **words = strv_split(text);
-	char **names = NULL;
-
-	for (size_t i = 0; words && words[i]; i++) {
-		_cleanup_(freep) char *sni =
-			dname_is_wildcard(words[i])
-				? xasprintf("postseal-proof%s", words[i] + 1)
-				: xstrdup(words[i]);
-		strv_append(&names, sni);
-	}
-	return names;
-}
 
 static int on_row(const struct store_install *row, void *userdata)
 {
@@ -132,17 +105,6 @@ static void next_row(struct prove *op, const char *error)
 
 /* --- one handshake ------------------------------------------------------------------------------- */
 
-static void format_hex(const uint8_t *data, size_t len, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < len; i++) {
-		out[2 * i] = digits[data[i] >> 4];
-		out[2 * i + 1] = digits[data[i] & 0xf];
-	}
-	out[2 * len] = '\0';
-}
-
 static char *const *row_names(const struct prove *op)
 {
 	return op->one_name ? op->one_name : op->names;
@@ -159,19 +121,12 @@ static void not_seen(struct prove *op, const char *reason)
 	next_row(op, text);
 }
 
-static void on_probed(const struct tls_probe_result *result, void *userdata)
+static void on_sight(const char *reason, void *userdata)
 {
 	struct prove *op = userdata;
-	char seen[2 * sizeof(result->fingerprint) + 1];
-	_cleanup_(freep) char *trouble = NULL;
+	_cleanup_(freep) char *trouble = xstrdup(reason);
 
-	format_hex(result->fingerprint, sizeof(result->fingerprint), seen);
-	if (result->outcome != TLS_PROBE_OK)
-		trouble = xstrdup(result->detail);
-	else if (strcmp(seen, op->in.certificate->fingerprint) != 0)
-		trouble =
-			xstrdup("another certificate is served than the one installed");
-	op->probe = tls_probe_cancel(op->probe);
+	op->sight = sight_cancel(op->sight);
 	if (trouble) {
 		not_seen(op, trouble);
 		return;
@@ -184,27 +139,28 @@ static void on_probed(const struct tls_probe_result *result, void *userdata)
 		next_row(op, NULL);
 }
 
-static void probe_name(struct prove *op)
+static void look(struct prove *op)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	const struct row *row = &op->rows[op->row];
 	const char *slash = strchr(row->address, '/');
-	struct tls_probe_params params = {
-		.priority = op->in.is_rsa ? PRIORITY_RSA : PRIORITY_ECDSA,
+	struct sight_params params = {
+		.loop = op->in.loop,
+		.fingerprint = op->in.certificate->fingerprint,
+		.is_rsa = op->in.is_rsa,
 	};
 
 	if (strncmp(row->address, "unix:", 5) == 0)
 		slash = NULL;
 	if (slash && !op->one_name)
 		strv_append(&op->one_name, slash + 1);
-	params.sni = row_names(op)[op->name];
+	params.name = row_names(op)[op->name];
 	_cleanup_(freep) char *text =
 		slash ? xstrndup(row->address, (size_t)(slash - row->address))
 		      : xstrdup(row->address);
 	int r = address_parse(text, &params.address, &err);
 	if (r >= 0)
-		r = tls_probe_start(
-			&op->probe, op->in.loop, &params, on_probed, op, &err);
+		r = sight_start(&op->sight, &params, on_sight, op, &err);
 	if (r < 0) {
 		_cleanup_(freep) char *reason = err_format(&err);
 		next_row(op, reason);
@@ -216,7 +172,7 @@ static void prove_step(struct prove *op)
 	if (op->row == op->n_rows)
 		prove_complete(op);
 	else
-		probe_name(op);
+		look(op);
 }
 
 static void on_timer(struct loop_timer *timer, void *userdata)
@@ -233,7 +189,7 @@ int prove_start(struct prove **ret, const struct prove_params *params,
 	op->in = *params;
 	if (op->in.pause_usec == 0)
 		op->in.pause_usec = PROVE_PAUSE_USEC;
-	op->names = list_names(params->certificate->names);
+	op->names = strv_split(params->certificate->names);
 	op->done = done;
 	op->userdata = userdata;
 	op->timer = loop_timer_new(params->loop, on_timer, op);
@@ -249,7 +205,7 @@ struct prove *prove_cancel(struct prove *op)
 {
 	if (!op)
 		return NULL;
-	tls_probe_cancel(op->probe);
+	sight_cancel(op->sight);
 	loop_timer_free(op->timer);
 	for (size_t i = 0; i < op->n_rows; i++) {
 		free(op->rows[i].target);

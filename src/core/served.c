@@ -77,7 +77,8 @@ static int on_served(
 
 int served_load(struct served *served, struct err *err)
 {
-	return store_certificate_each_served(served->store, on_served, served, err);
+	return store_certificate_each_served(
+		served->store, SERVED_TARGET, on_served, served, err);
 }
 
 void served_follow(struct served *served, const struct conf *conf)

@@ -10,6 +10,9 @@
 #include "core/fleet.h"
 #include "store/store.h"
 
+/* What installs call it. */
+#define SERVED_TARGET "front"
+
 struct served;
 
 struct served *served_new(struct store *store);

@@ -175,12 +175,13 @@ static int on_served(struct store_stmt *q, void *userdata)
 	return r == 0 ? visit_names(names, id, key_type, userdata) : r;
 }
 
-int store_certificate_each_served(
-	struct store *store, store_served_fn *fn, void *userdata, struct err *err)
+int store_certificate_each_served(struct store *store, const char *target,
+	store_served_fn *fn, void *userdata, struct err *err)
 {
 	struct walk walk = { .fn = fn, .userdata = userdata };
 	_cleanup_(store_stmt_close) struct store_stmt q;
 
 	store_stmt_open(&q, store, STORE_STMT_CERTIFICATE_EACH_SERVED, err);
+	store_stmt_bind_text(&q, target, STORE_TEXT_MAX);
 	return store_stmt_each(&q, on_served, &walk);
 }

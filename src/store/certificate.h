@@ -43,11 +43,11 @@ int store_certificate_set_state(struct store *store, int64_t id,
  * that a slot still names. */
 int store_certificate_prune(
 	struct store *store, int64_t slot_id, unsigned keep, struct err *err);
-/* Current (pending first, else served) certificate of a slot: what the front serves. The
- * walk calls fn for each name of each certificate in force: (name, certificate id, key
+/* What is served of each slot: its certificate in force, or the pending one once that is
+ * installed at `target` (or is the first). The walk calls fn for each name of each certificate in force: (name, certificate id, key
  * type name), removed slots left out. For the set of served names at start; cheap, no
  * PEM is read. */
 typedef int store_served_fn(
 	const char *name, int64_t certificate_id, const char *key_type, void *userdata);
-int store_certificate_each_served(
-	struct store *store, store_served_fn *fn, void *userdata, struct err *err);
+int store_certificate_each_served(struct store *store, const char *target,
+	store_served_fn *fn, void *userdata, struct err *err);

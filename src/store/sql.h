@@ -101,7 +101,11 @@
 		" AND NOT EXISTS (SELECT 1 FROM slot WHERE pending_id = certificate.id)") \
 	X(CERTIFICATE_EACH_SERVED, \
 		"SELECT c.id, c.names, s.key_type FROM slot AS s JOIN certificate AS c" \
-		" ON c.id = coalesce(s.pending_id, s.certificate_id) WHERE s.removed = 0") \
+		" ON c.id = CASE WHEN s.certificate_id IS NULL OR EXISTS (SELECT 1" \
+		"  FROM install AS i WHERE i.certificate_id = s.pending_id" \
+		"  AND i.target = ? AND i.done_usec > 0)" \
+		" THEN s.pending_id ELSE s.certificate_id END WHERE s.removed = 0" \
+		" ORDER BY s.id") \
 	\
 	X(ORDER_LOAD, STORE_SQL_ORDER "WHERE id = ?") \
 	X(ORDER_FIND_OPEN, STORE_SQL_ORDER "WHERE slot_id = ? AND finished = 0") \

@@ -276,6 +276,66 @@ static void test_front(void **state)
 	teardown(&f);
 }
 
+static int roll_back(struct fixture *f, int64_t old_id, const char *old_names)
+{
+	const struct store_certificate old = {
+		.id = old_id,
+		.names = (char *)old_names,
+	};
+	const struct install_params params = {
+		.loop = f->loop,
+		.store = f->store,
+		.fleet = f->fleet,
+		.served = f->served,
+		.listeners = f->listeners,
+		.certificate = &f->certificate,
+		.key_type = "ecdsa-p256",
+	};
+
+	return install_roll_back(&params, &old, NULL);
+}
+
+static void prove(struct fixture *f, const char *address)
+{
+	struct store_install row = {
+		.certificate_id = f->certificate.id,
+		.target = (char *)"front",
+		.address = (char *)address,
+		.done_usec = 1,
+		.proven_usec = 2,
+	};
+
+	assert_int_equal(store_install_save(f->store, &row, NULL), 0);
+}
+
+/* What the front was not seen to serve: the old one is found again, and the new one is
+ * to be installed anew. */
+static void test_roll_back(void **state)
+{
+	struct fixture f;
+
+	setup(&f, "front");
+	_cleanup_(freep) char *address = xasprintf("unix:%s/imaps", f.directory);
+	_cleanup_(freep) char *done = xasprintf("front %s done;", address);
+	_cleanup_(freep) char *open = xasprintf("front %s open;", address);
+	/* nothing was installed yet */
+	assert_int_equal(roll_back(&f, 77, "mail.test"), 0);
+	install(&f, true);
+	/* the old one has none of its names */
+	assert_int_equal(roll_back(&f, 77, "other.test"), 0);
+	assert_rows(&f, done);
+	assert_int_equal(roll_back(&f, 77, "other.test mail.test"), 1);
+	assert_rows(&f, open);
+	assert_int_equal(served_find(f.served, "mail.test", false), 77);
+	assert_int_equal(served_find(f.served, "other.test", false), 0);
+	install(&f, true);
+	assert_int_equal(served_find(f.served, "mail.test", false), f.certificate.id);
+	prove(&f, address);
+	assert_int_equal(roll_back(&f, 77, "mail.test"), 0);
+	assert_int_equal(served_find(f.served, "mail.test", false), f.certificate.id);
+	teardown(&f);
+}
+
 static void test_deployer(void **state)
 {
 	struct fixture f;
@@ -350,6 +410,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_with_log(test_front),
+		test_with_log(test_roll_back),
 		test_with_log(test_deployer),
 		test_with_log(test_without_addresses),
 		test_with_log(test_one_that_fails),

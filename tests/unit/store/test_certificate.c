@@ -149,6 +149,19 @@ static void put(struct store *store, int64_t slot_id, int64_t current, int64_t p
 	store_slot_done(&slot);
 }
 
+static void install(
+	struct store *store, int64_t certificate_id, const char *target, bool is_done)
+{
+	struct store_install row = {
+		.certificate_id = certificate_id,
+		.target = (char *)target,
+		.address = (char *)"",
+		.done_usec = is_done ? 1 : 0,
+	};
+
+	assert_int_equal(store_install_save(store, &row, NULL), 0);
+}
+
 static void test_each_served(void **state)
 {
 	struct store_fixture *f = *state;
@@ -157,34 +170,51 @@ static void test_each_served(void **state)
 	int64_t a = store_fixture_slot(f->store, "a.test");
 	int64_t b = store_fixture_slot(f->store, "b.test");
 	int64_t c = store_fixture_slot(f->store, "c.test");
+	int64_t d = store_fixture_slot(f->store, "d.test");
 
 	store_fixture_slot(f->store, "empty.test");
 	int64_t a1 = store_fixture_certificate(f->store, a, "x.test y.test", 1);
 	int64_t b1 = store_fixture_certificate(f->store, b, "old.test", 1);
 	int64_t b2 = store_fixture_certificate(f->store, b, "new.test", 1);
 	int64_t c1 = store_fixture_certificate(f->store, c, "gone.test", 1);
+	int64_t d1 = store_fixture_certificate(f->store, d, "first.test", 1);
 	put(f->store, a, a1, 0, false);
 	put(f->store, b, b1, b2, false);
 	put(f->store, c, c1, 0, true);
+	put(f->store, d, 0, d1, false);
+	/* Installed elsewhere is not what the front serves. */
+	install(f->store, b2, "files", true);
+	install(f->store, b2, "front", false);
 	assert_int_equal(
-		store_certificate_each_served(f->store, on_name, text, NULL), 0);
-	assert_string_equal(
-		text, "x.test=1/ecdsa-p256 y.test=1/ecdsa-p256 new.test=3/ecdsa-p256 ");
+		store_certificate_each_served(f->store, "front", on_name, text, NULL),
+		0);
+	assert_string_equal(text, "x.test=1/ecdsa-p256 y.test=1/ecdsa-p256 "
+				  "old.test=2/ecdsa-p256 first.test=5/ecdsa-p256 ");
+	install(f->store, b2, "front", true);
+	text[0] = '\0';
+	assert_int_equal(
+		store_certificate_each_served(f->store, "front", on_name, text, NULL),
+		0);
+	assert_string_equal(text,
+		"x.test=1/ecdsa-p256 y.test=1/ecdsa-p256 new.test=3/ecdsa-p256 "
+		"first.test=5/ecdsa-p256 ");
 
 	store_fixture_sql(f->store,
 		"UPDATE certificate SET names = printf('%.*c', 254, 'x') WHERE id = 1");
 	text[0] = '\0';
 	assert_int_equal(
-		store_certificate_each_served(f->store, on_name, text, &err), -EUCLEAN);
+		store_certificate_each_served(f->store, "front", on_name, text, &err),
+		-EUCLEAN);
 	store_fixture_expect_error(
 		&err, "certificate 1: names has one that is too long");
-	assert_string_equal(text, "new.test=3/ecdsa-p256 ");
+	assert_string_equal(text, "new.test=3/ecdsa-p256 first.test=5/ecdsa-p256 ");
 
 	store_fixture_sql(f->store,
 		"UPDATE certificate SET names = 'stop.test not.test' WHERE id = 1");
 	text[0] = '\0';
 	assert_int_equal(
-		store_certificate_each_served(f->store, on_name, text, &err), 5);
+		store_certificate_each_served(f->store, "front", on_name, text, &err),
+		5);
 	assert_string_equal(text, "stop.test=1/ecdsa-p256 ");
 }
 
