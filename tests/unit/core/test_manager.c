@@ -211,6 +211,8 @@ static void test_commands_refuse(void **state)
 	setup(&f);
 	configure(&f, AUTHORITY DOMAIN, NULL);
 	start(&f);
+	/* while the CA is being asked, another key could not be imported anyway */
+	until(&f, (run(&f, "status", NULL), f.code == COMMAND_ATTENTION));
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
 		const struct refusal_case *c = &refusals[i];
 
