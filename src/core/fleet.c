@@ -6,13 +6,11 @@
 #include "core/fleet.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#include "core/worker.h"
+#include "core/worker_tell.h"
 #include "pki/selfsigned.h"
 #include "util/map.h"
 #include "util/mem.h"
@@ -32,23 +30,16 @@ struct seat {
 	unsigned index;
 };
 
-/* Hashes of names under the workers' key. */
-struct names {
-	const struct hash_key *key;
-	uint64_t *hash; /* owned */
-	size_t n, size;
-};
-
 struct fleet {
 	struct fleet_params in; /* borrowed members, but for the program */
 	struct log_ctx log;
 	struct worker_events events;
 	struct seat *seats; /* owned; in.n_workers */
 	struct link_configure configure;
-	struct names names;  /* as the workers know them; sorted */
-	struct map *answers; /* key → struct link_answer, owned */
+	struct nameset names; /* as the workers know them; sorted */
+	struct map *answers;  /* key → struct link_answer, owned */
 	uint64_t last_id;
-	struct list ops; /* fleet_op.entry */
+	struct fleet_ops ops;
 	struct loop_timer *stats_timer;
 
 	/* the start */
@@ -63,113 +54,9 @@ struct fleet {
 	void *drained_userdata;
 };
 
-struct expected {
-	const struct worker *worker; /* borrowed; NULL: heard or gone */
-	unsigned left;               /* acknowledgements that it owes */
-};
-
-struct fleet_op {
-	struct list entry;
-	struct fleet *fleet;
-	uint64_t id; /* of certificate or answer */
-	bool is_answer;
-	struct expected *expected; /* owned; one a seat */
-	struct loop_timer *timer;
-	char *error; /* owned; the first */
-	fleet_done_fn *done;
-	void *userdata;
-};
-
 static void fill_seat(struct seat *seat);
 
-/* --- a frame to all ----------------------------------------------------------------------- */
-
-typedef void pack_fn(const void *what, struct frame *frame);
-
-static void send_to(
-	struct worker *worker, enum link_type type, pack_fn *pack, const void *what)
-{
-	struct frame frame;
-
-	frame_init(&frame, (uint16_t)type, BUF_SECRET);
-	if (pack)
-		pack(what, &frame);
-	worker_send(worker, &frame);
-}
-
-static void send_to_all(
-	struct fleet *fleet, enum link_type type, pack_fn *pack, const void *what)
-{
-	for (unsigned i = 0; i < fleet->in.n_workers; i++)
-		if (fleet->seats[i].worker)
-			send_to(fleet->seats[i].worker, type, pack, what);
-}
-
-static void pack_configure(const void *what, struct frame *frame)
-{
-	link_configure_pack(what, frame);
-}
-
-static void pack_answer(const void *what, struct frame *frame)
-{
-	link_answer_pack(what, frame);
-}
-
-static void pack_context(const void *what, struct frame *frame)
-{
-	link_context_pack(what, frame);
-}
-
-static void pack_names(const void *what, struct frame *frame)
-{
-	link_names_pack(what, frame);
-}
-
-static void pack_name(const void *what, struct frame *frame)
-{
-	link_name_pack(what, frame);
-}
-
-static void pack_duration(const void *what, struct frame *frame)
-{
-	link_duration_pack(*(const usec_t *)what, frame);
-}
-
-/* --- operations that wait for acknowledgements ----------------------------------------------- */
-
-static void op_complete(struct fleet_op *op)
-{
-	_cleanup_(freep) char *error = TAKE_PTR(op->error);
-	fleet_done_fn *done = TAKE_PTR(op->done);
-
-	list_remove(&op->entry);
-	loop_timer_disarm(op->timer);
-	done(error, op->userdata);
-}
-
-static bool is_op_settled(const struct fleet_op *op)
-{
-	for (unsigned i = 0; i < op->fleet->in.n_workers; i++)
-		if (op->expected[i].worker)
-			return false;
-	return true;
-}
-
-static void on_op_deadline(struct loop_timer *timer, void *userdata)
-{
-	struct fleet_op *op = userdata;
-
-	if (!op->error && !is_op_settled(op))
-		op->error = xasprintf("a front worker did not acknowledge it in time");
-	op_complete(op);
-}
-
-/* The end comes by the timer, so that no caller is called back from within. */
-static void op_settle(struct fleet_op *op)
-{
-	if (op->error || is_op_settled(op))
-		loop_timer_set_after(op->timer, 0);
-}
+/* --- operations that wait for acknowledgements ------------------------------------------- */
 
 /* The first that runs gets what is new before the others. */
 static struct worker *find_trial_worker(const struct fleet *fleet)
@@ -183,89 +70,37 @@ static struct worker *find_trial_worker(const struct fleet *fleet)
 	return NULL;
 }
 
-/* Acknowledgements to be waited for. */
-struct acks {
-	uint64_t id; /* of certificate or answer */
-	bool is_answer;
-	unsigned n;                /* of each worker */
-	const struct worker *only; /* the one that is asked; NULL: all that run */
-};
-
-static struct fleet_op *op_new(struct fleet *fleet, const struct acks *acks,
-	fleet_done_fn *done, void *userdata)
+/* `only`: the one that is asked; NULL: all that run. */
+static struct fleet_op *start_op(struct fleet *fleet,
+	const struct fleet_op_params *params, const struct worker *only)
 {
-	struct fleet_op *op = xnew(struct fleet_op);
+	struct fleet_op *op = fleet_op_new(&fleet->ops, params);
 
-	op->fleet = fleet;
-	op->id = acks->id;
-	op->is_answer = acks->is_answer;
-	op->done = done;
-	op->userdata = userdata;
-	op->expected = xnew_array(struct expected, fleet->in.n_workers);
 	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
-		struct worker *worker = fleet->seats[i].worker;
+		const struct worker *worker = fleet->seats[i].worker;
 
 		if (worker && worker_get_state(worker) == WORKER_RUNNING &&
-			(!acks->only || worker == acks->only))
-			op->expected[i] = (struct expected){ worker, acks->n };
+			(!only || worker == only))
+			fleet_op_expect(op, worker);
 	}
-	op->timer = loop_timer_new(fleet->in.loop, on_op_deadline, op);
-	loop_timer_set_after(op->timer, fleet->in.ack_deadline_usec);
-	list_append(&fleet->ops, &op->entry);
-	op_settle(op);
 	return op;
 }
 
-struct fleet_op *fleet_op_cancel(struct fleet_op *op)
-{
-	if (!op)
-		return NULL;
-	list_remove(&op->entry);
-	loop_timer_free(op->timer);
-	free(op->expected);
-	free(op->error);
-	free(op);
-	return NULL;
-}
-
-static void op_acknowledge(
-	struct fleet_op *op, const struct worker *worker, const char *error)
-{
-	for (unsigned i = 0; i < op->fleet->in.n_workers; i++) {
-		if (op->expected[i].worker != worker)
-			continue;
-		if (error && !op->error)
-			op->error = xasprintf("front worker %u: %s", i + 1, error);
-		if (--op->expected[i].left == 0)
-			op->expected[i].worker = NULL;
-	}
-	op_settle(op);
-}
-
-static void acknowledge(struct fleet *fleet, const struct worker *worker,
-	bool is_answer, uint64_t id, const char *error)
-{
-	struct fleet_op *op;
-
-	list_foreach(op, &fleet->ops, entry)
-		if (op->is_answer == is_answer && op->id == id)
-			op_acknowledge(op, worker, error);
-}
-
-/* It is told everything when it is started anew. */
-static void forgive(struct fleet *fleet, const struct worker *worker)
-{
-	struct fleet_op *op;
-
-	list_foreach(op, &fleet->ops, entry) {
-		for (unsigned i = 0; i < fleet->in.n_workers; i++)
-			if (op->expected[i].worker == worker)
-				op->expected[i].worker = NULL;
-		op_settle(op);
-	}
-}
-
 /* --- certificates -------------------------------------------------------------------------- */
+
+static void push_to(struct worker *worker, const struct fleet_push *push)
+{
+	for (size_t i = 0; push->names[i]; i++) {
+		const struct link_context context = {
+			.certificate_id = push->certificate_id,
+			.name = push->names[i],
+			.is_rsa = push->is_rsa,
+			.chain_pem = (char *)push->chain_pem,
+			.key_pem = (char *)push->key_pem,
+		};
+		worker_tell_context(worker, &context);
+	}
+}
 
 int fleet_push_start(struct fleet_op **ret, struct fleet *fleet,
 	const struct fleet_push *push, fleet_done_fn *done, void *userdata,
@@ -276,44 +111,40 @@ int fleet_push_start(struct fleet_op **ret, struct fleet *fleet,
 	if (n == 0)
 		return err_set(err, -EINVAL, "a certificate without names");
 	struct worker *trial = push->is_trial ? find_trial_worker(fleet) : NULL;
-	const struct acks acks = { push->certificate_id, false, n, trial };
-	*ret = op_new(fleet, &acks, done, userdata);
-	for (unsigned i = 0; i < n; i++) {
-		struct link_context context = {
-			.certificate_id = push->certificate_id,
-			.name = push->names[i],
-			.is_rsa = push->is_rsa,
-			.chain_pem = (char *)push->chain_pem,
-			.key_pem = (char *)push->key_pem,
-		};
-		if (trial)
-			send_to(trial, LINK_CONTEXT, pack_context, &context);
-		else if (!push->is_trial)
-			send_to_all(fleet, LINK_CONTEXT, pack_context, &context);
-	}
+	const struct fleet_op_params op = {
+		.kind = FLEET_OP_PUSH,
+		.id = push->certificate_id,
+		.n_acks = n,
+		.done = done,
+		.userdata = userdata,
+	};
+	*ret = start_op(fleet, &op, trial);
+	if (trial)
+		push_to(trial, push);
+	for (unsigned i = 0; i < fleet->in.n_workers && !push->is_trial; i++)
+		if (fleet->seats[i].worker)
+			push_to(fleet->seats[i].worker, push);
 	return 0;
 }
 
 int fleet_probe(struct fleet *fleet, const char *listener, struct err *err)
 {
 	struct worker *worker = find_trial_worker(fleet);
-	struct frame frame;
 	int fds[2];
 
 	if (!worker)
 		return err_set(err, -ENOTCONN, "no front worker is running");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
 		return err_set(err, -errno, "socketpair: %s", strerror(errno));
-	frame_init(&frame, LINK_PROBE, 0);
-	link_name_pack(listener, &frame);
-	frame_add_fd(&frame, fds[1]);
-	worker_send(worker, &frame);
+	worker_tell_probe(worker, listener, fds[1]);
 	return fds[0];
 }
 
 void fleet_drop_context(struct fleet *fleet, const char *name)
 {
-	send_to_all(fleet, LINK_CONTEXT_DROP, pack_name, name);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_tell_context_drop(fleet->seats[i].worker, name);
 }
 
 /* --- answers --------------------------------------------------------------------------------- */
@@ -357,9 +188,17 @@ int fleet_publish_start(struct fleet_op **ret, struct fleet *fleet,
 	struct link_answer *copy = copy_answer(answer, ++fleet->last_id);
 
 	answer_free(map_set(fleet->answers, key, copy));
-	const struct acks acks = { copy->id, true, 1, NULL };
-	*ret = op_new(fleet, &acks, done, userdata);
-	send_to_all(fleet, LINK_ANSWER, pack_answer, copy);
+	const struct fleet_op_params op = {
+		.kind = FLEET_OP_ANSWER,
+		.id = copy->id,
+		.n_acks = 1,
+		.done = done,
+		.userdata = userdata,
+	};
+	*ret = start_op(fleet, &op, NULL);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_tell_answer(fleet->seats[i].worker, copy);
 	return 0;
 }
 
@@ -371,108 +210,47 @@ void fleet_withdraw(
 
 	if (!answer)
 		return;
-	send_to_all(fleet, LINK_ANSWER_DROP, pack_answer, answer);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_tell_answer_drop(fleet->seats[i].worker, answer);
 	answer_free(answer);
 }
 
 /* --- names and listeners ------------------------------------------------------------------------ */
 
-static void add_name(const char *name, void *userdata)
+static void collect_names(struct fleet *fleet, struct nameset *names)
 {
-	struct names *names = userdata;
-
-	if (names->n == names->size) {
-		names->size = names->size ? names->size * 2 : 256;
-		names->hash =
-			xreallocarray(names->hash, names->size, sizeof(*names->hash));
-	}
-	names->hash[names->n++] = hash_bytes(names->key, name, strlen(name));
-}
-
-static int compare_hashes(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-/* Sorted and without duplicates. */
-static void collect_names(struct fleet *fleet, struct names *names)
-{
-	size_t n = 0;
-
-	*names = (struct names){ .key = &fleet->configure.names_key };
-	fleet->in.names(add_name, names, fleet->in.userdata);
-	if (names->n > 0)
-		qsort(names->hash, names->n, sizeof(*names->hash), compare_hashes);
-	for (size_t i = 0; i < names->n; i++)
-		if (i == 0 || names->hash[i] != names->hash[i - 1])
-			names->hash[n++] = names->hash[i];
-	names->n = n;
-}
-
-static void send_names(
-	struct worker *worker, enum link_type type, const struct names *names)
-{
-	for (size_t at = 0; at < names->n; at += LINK_NAMES_PER_FRAME) {
-		struct link_names part = {
-			.hash = names->hash + at,
-			.n = MIN(names->n - at, (size_t)LINK_NAMES_PER_FRAME),
-		};
-		send_to(worker, type, pack_names, &part);
-	}
-}
-
-/* What is in a and not in b. */
-static void subtract_names(
-	const struct names *a, const struct names *b, struct names *ret)
-{
-	size_t k = 0;
-
-	*ret = (struct names){ .hash = xnew_array(uint64_t, a->n + 1) };
-	for (size_t i = 0; i < a->n; i++) {
-		while (k < b->n && b->hash[k] < a->hash[i])
-			k++;
-		if (k == b->n || b->hash[k] != a->hash[i])
-			ret->hash[ret->n++] = a->hash[i];
-	}
+	nameset_init(names, &fleet->configure.names_key);
+	fleet->in.names(nameset_add, names, fleet->in.userdata);
+	nameset_sort(names);
 }
 
 /* Differences, so that no name is unknown to a running worker for a moment. */
 void fleet_update_names(struct fleet *fleet)
 {
-	struct names names, added, dropped;
+	struct nameset names, added, dropped;
 
 	collect_names(fleet, &names);
-	subtract_names(&names, &fleet->names, &added);
-	subtract_names(&fleet->names, &names, &dropped);
+	nameset_subtract(&names, &fleet->names, &added);
+	nameset_subtract(&fleet->names, &names, &dropped);
 	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
 		struct worker *worker = fleet->seats[i].worker;
 
 		if (!worker)
 			continue;
-		send_names(worker, LINK_NAMES_ADD, &added);
-		send_names(worker, LINK_NAMES_DROP, &dropped);
+		worker_tell_names(worker, LINK_NAMES_ADD, &added);
+		worker_tell_names(worker, LINK_NAMES_DROP, &dropped);
 	}
-	free(added.hash);
-	free(dropped.hash);
-	free(fleet->names.hash);
+	nameset_done(&added);
+	nameset_done(&dropped);
+	nameset_done(&fleet->names);
 	fleet->names = names;
 }
 
 static int send_listener(const struct link_listener *message, int fd,
 	const struct address *address, void *userdata)
 {
-	struct frame frame;
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-	if (copy < 0)
-		return -errno;
-	frame_init(&frame, LINK_LISTENER, 0);
-	link_listener_pack(message, &frame);
-	frame_add_fd(&frame, copy);
-	worker_send(userdata, &frame);
-	return 0;
+	return worker_tell_listener(userdata, message, fd);
 }
 
 static void send_listeners(struct fleet *fleet, struct worker *worker)
@@ -490,6 +268,13 @@ static int note_listener(const struct link_listener *message, int fd,
 	return 0;
 }
 
+static void drop_listener(struct fleet *fleet, const char *name)
+{
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_tell_listener_drop(fleet->seats[i].worker, name);
+}
+
 void fleet_update_listeners(struct fleet *fleet, char *const *before)
 {
 	_cleanup_(strv_freep) char **now = NULL;
@@ -497,7 +282,7 @@ void fleet_update_listeners(struct fleet *fleet, char *const *before)
 	listeners_each(fleet->in.listeners, note_listener, &now);
 	for (size_t i = 0; before && before[i]; i++)
 		if (!now || !strv_contains(now, before[i]))
-			send_to_all(fleet, LINK_LISTENER_DROP, pack_name, before[i]);
+			drop_listener(fleet, before[i]);
 	for (unsigned i = 0; i < fleet->in.n_workers; i++)
 		if (fleet->seats[i].worker)
 			send_listeners(fleet, fleet->seats[i].worker);
@@ -532,7 +317,7 @@ static void on_lookup(
 		.chain_pem = found.chain_pem,
 		.key_pem = found.key_pem,
 	};
-	send_to(worker, LINK_CONTEXT, pack_context, &context);
+	worker_tell_context(worker, &context);
 	free(found.chain_pem);
 	secret_free(found.key_pem);
 }
@@ -556,7 +341,8 @@ static int handle_context_ack(struct fleet *fleet, struct worker *worker,
 	int r = link_context_ack_unpack(view, &ack, err);
 
 	if (r >= 0)
-		acknowledge(fleet, worker, false, ack.certificate_id, ack.error);
+		fleet_ops_acknowledge(&fleet->ops, worker, FLEET_OP_PUSH,
+			ack.certificate_id, ack.error);
 	link_context_ack_done(&ack);
 	return r;
 }
@@ -568,7 +354,8 @@ static int handle_answer_ack(struct fleet *fleet, struct worker *worker,
 	int r = link_ack_unpack(view, &ack, err);
 
 	if (r >= 0)
-		acknowledge(fleet, worker, true, ack.id, ack.error);
+		fleet_ops_acknowledge(
+			&fleet->ops, worker, FLEET_OP_ANSWER, ack.id, ack.error);
 	link_ack_done(&ack);
 	return r;
 }
@@ -628,12 +415,12 @@ static void tell_everything(struct fleet *fleet, struct worker *worker)
 	struct link_answer *answer;
 	size_t pos;
 
-	send_to(worker, LINK_CONFIGURE, pack_configure, &fleet->configure);
+	worker_tell_configure(worker, &fleet->configure);
 	send_listeners(fleet, worker);
-	send_names(worker, LINK_NAMES_ADD, &fleet->names);
+	worker_tell_names(worker, LINK_NAMES_ADD, &fleet->names);
 	map_foreach(fleet->answers, pos, key, answer)
-		send_to(worker, LINK_ANSWER, pack_answer, answer);
-	send_to(worker, LINK_START, NULL, NULL);
+		worker_tell_answer(worker, answer);
+	worker_tell_empty(worker, LINK_START);
 }
 
 static bool is_empty(const struct fleet *fleet)
@@ -671,7 +458,7 @@ static void on_worker_gone(struct worker *worker, const char *how, void *userdat
 	struct fleet *fleet = seat->fleet;
 	usec_t lived = usec_sub(loop_now(fleet->in.loop), worker_get_started(worker));
 
-	forgive(fleet, worker);
+	fleet_ops_forgive(&fleet->ops, worker);
 	seat->worker = worker_free(seat->worker);
 	if (fleet->is_draining) {
 		check_drained(fleet);
@@ -730,7 +517,9 @@ static void on_stats_timer(struct loop_timer *timer, void *userdata)
 {
 	struct fleet *fleet = userdata;
 
-	send_to_all(fleet, LINK_STATS_REQUEST, NULL, NULL);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_tell_empty(fleet->seats[i].worker, LINK_STATS_REQUEST);
 	loop_timer_set_after(timer, STATS_USEC);
 }
 
@@ -774,7 +563,7 @@ int fleet_new(struct fleet **ret, const struct fleet_params *params, struct err 
 		.on_gone = on_worker_gone,
 	};
 	fleet->answers = map_new();
-	list_init(&fleet->ops);
+	fleet_ops_init(&fleet->ops, params->loop, fleet->in.ack_deadline_usec);
 	fleet->stats_timer = loop_timer_new(params->loop, on_stats_timer, fleet);
 	fleet->drain_timer = loop_timer_new(params->loop, on_drain_deadline, fleet);
 	fleet->seats = xnew_array(struct seat, params->n_workers);
@@ -804,22 +593,11 @@ static void free_answers(struct fleet *fleet)
 	map_free(fleet->answers);
 }
 
-/* Who waits keeps the handle, and hears nothing more. */
-static void forget_ops(struct fleet *fleet)
-{
-	struct fleet_op *op, *next;
-
-	list_foreach_safe(op, next, &fleet->ops, entry) {
-		list_remove(&op->entry);
-		loop_timer_disarm(op->timer);
-	}
-}
-
 struct fleet *fleet_free(struct fleet *fleet)
 {
 	if (!fleet)
 		return NULL;
-	forget_ops(fleet);
+	fleet_ops_done(&fleet->ops);
 	/* Together: each is waited for. */
 	for (unsigned i = 0; fleet->seats && i < fleet->in.n_workers; i++)
 		if (fleet->seats[i].worker)
@@ -834,7 +612,7 @@ struct fleet *fleet_free(struct fleet *fleet)
 	loop_timer_free(fleet->stats_timer);
 	free_answers(fleet);
 	link_configure_done(&fleet->configure);
-	free(fleet->names.hash);
+	nameset_done(&fleet->names);
 	free((char *)fleet->in.program);
 	free(fleet);
 	return NULL;
@@ -847,7 +625,7 @@ int fleet_start(
 
 	fleet->ready = ready;
 	fleet->ready_userdata = userdata;
-	free(fleet->names.hash);
+	nameset_done(&fleet->names);
 	collect_names(fleet, &fleet->names);
 	for (unsigned i = 0; r >= 0 && i < fleet->in.n_workers; i++)
 		r = start_worker(&fleet->seats[i], err);
@@ -871,7 +649,7 @@ void fleet_drain(struct fleet *fleet, usec_t timeout_usec, fleet_drained_fn *don
 		if (!worker)
 			continue;
 		worker_set_draining(worker);
-		send_to(worker, LINK_DRAIN, pack_duration, &timeout_usec);
+		worker_tell_drain(worker, timeout_usec);
 	}
 	/* Workers keep the time themselves; a second more for those that do not. */
 	loop_timer_set_after(fleet->drain_timer,

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "core/fleet_op.h"
 #include "core/listeners.h"
 #include "io/loop.h"
 
@@ -66,9 +67,7 @@ void fleet_update_names(struct fleet *fleet);
 
 /* Operations (STYLE.md section 6): done with error NULL when every running worker has
  * acknowledged; with a sentence when one refused or did not within the deadline. Without a
- * worker: done at once, well. */
-struct fleet_op;
-typedef void fleet_done_fn(const char *error, void *userdata);
+ * worker: done at once, well. fleet_op_cancel is in fleet_op.h. */
 
 /* Pushes one certificate under each of its names. */
 struct fleet_push {
@@ -88,8 +87,6 @@ int fleet_push_start(struct fleet_op **ret, struct fleet *fleet,
 int fleet_publish_start(struct fleet_op **ret, struct fleet *fleet,
 	const struct link_answer *answer, fleet_done_fn *done, void *userdata,
 	struct err *err);
-struct fleet_op *fleet_op_cancel(struct fleet_op *op);
-DEFINE_CLEANUP(struct fleet_op *, fleet_op_cancel)
 void fleet_withdraw(
 	struct fleet *fleet, bool is_alpn, const char *name, const char *token);
 /* Drop a name's cached contexts everywhere (its certificate is no longer ours). */
