@@ -155,10 +155,10 @@ class SystemdBox:
     # --- systemd and Postseal ---------------------------------------------------------
 
     def install_postseal(self):
-        self.write("/root/postseal.tar", pack_installation())
+        self.write("/root/installation.tar", pack_installation())
         # Folders that are there keep their modes.
         self.run(
-            "tar", "-C", "/", "-xf", "/root/postseal.tar", "--no-overwrite-dir",
+            "tar", "-C", "/", "-xf", "/root/installation.tar", "--no-overwrite-dir",
             "--keep-directory-symlink", "--owner=root", "--group=root", check=True,
         )  # fmt: skip
         self.run("systemctl", "daemon-reload", check=True)
