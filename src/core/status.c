@@ -132,6 +132,27 @@ bool status_needs_attention(const json_t *row)
 
 /* --- the whole ------------------------------------------------------------------------------ */
 
+/* Times of the loop, in microseconds; null when there was no turn. */
+static json_t *format_turn(const struct loop_turn *turn)
+{
+	if (turn->at_usec == 0)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:s}", "held_usec",
+		(json_int_t)turn->held_usec, "cpu_usec", (json_int_t)turn->cpu_usec,
+		"wall_usec", (json_int_t)turn->wall_usec, "source", turn->source);
+}
+
+static json_t *format_turns(const struct loop *loop)
+{
+	struct loop_turns turns;
+
+	loop_get_turns(loop, &turns);
+	return json_pack("{s:I, s:I, s:o, s:o, s:o}", "turns",
+		(json_int_t)turns.n_turns, "slow", (json_int_t)turns.n_slow, "worst",
+		format_turn(&turns.worst), "worst_hour", format_turn(&turns.worst_hour),
+		"worst_minute", format_turn(&turns.worst_minute));
+}
+
 json_t *status_format_summary(struct manager *m, unsigned n_attention)
 {
 	struct link_stats stats;
@@ -158,6 +179,7 @@ json_t *status_format_summary(struct manager *m, unsigned n_attention)
 		json_integer((json_int_t)usec_sub(now, m->started_usec)));
 	json_object_set_new(s, "longest_turn_usec",
 		json_integer((json_int_t)loop_longest_turn(m->loop)));
+	json_object_set_new(s, "loop", format_turns(m->loop));
 	return json_pack("{s:o}", "summary", s);
 }
 

@@ -13,6 +13,7 @@
 #include "util/mem.h"
 
 #define DEADLINE_USEC USEC_PER_MIN
+#define BAD_TURN_USEC (100 * USEC_PER_MSEC)
 #define DATE_LEN      10 /* of RFC 3339 */
 
 struct status {
@@ -137,6 +138,21 @@ static void add_line(struct columns *columns, const struct status *status, size_
 	columns_add(columns, detail);
 }
 
+/* Only when it is bad: who waits for the daemon should know why. */
+static void print_turns(const struct status *status)
+{
+	const json_t *loop = json_view_object(status->summary, "loop");
+	const json_t *worst = json_view_object(loop, "worst_hour");
+	int64_t held_usec = json_view_int(worst, "held_usec", 0);
+	const char *source = json_view_string(worst, "source");
+
+	if (held_usec >= (int64_t)BAD_TURN_USEC)
+		print_line(status->ctl->out,
+			"postseald did nothing else for %" PRId64
+			" ms within the last hour, in %s",
+			held_usec / (int64_t)USEC_PER_MSEC, source ? source : "?");
+}
+
 static void print_summary(const struct status *status)
 {
 	const json_t *s = status->summary;
@@ -154,6 +170,7 @@ static void print_summary(const struct status *status)
 		minutes ? usec_format_duration(
 				  minutes * USEC_PER_MIN, uptime, sizeof(uptime))
 			: "less than a minute");
+	print_turns(status);
 }
 
 static void print_lines(const struct status *status)

@@ -24,6 +24,11 @@ usec_t loop_clock_wall(void)
 	return clock_read(CLOCK_REALTIME);
 }
 
+usec_t loop_clock_cpu(void)
+{
+	return clock_read(CLOCK_THREAD_CPUTIME_ID);
+}
+
 struct loop *loop_free(struct loop *loop)
 {
 	return loop ? loop->ops->free(loop) : NULL;
@@ -59,10 +64,24 @@ usec_t loop_longest_turn(const struct loop *loop)
 	return loop->ops->longest_turn(loop);
 }
 
-int loop_io_new(struct loop_io **ret, struct loop *loop, int fd, unsigned events,
+void loop_get_turns(const struct loop *loop, struct loop_turns *ret)
+{
+	*ret = (struct loop_turns){ .longest_wall_usec = loop_longest_turn(loop) };
+	if (loop->ops->get_turns)
+		loop->ops->get_turns(loop, ret);
+}
+
+int loop_io_add(struct loop_io **ret, struct loop *loop, int fd, unsigned events,
 	loop_io_fn *fn, void *userdata, struct err *err)
 {
 	return loop->ops->io_new(ret, loop, fd, events, fn, userdata, err);
+}
+
+int loop_io_name(struct loop_io **io, const char *name, int r)
+{
+	if (r >= 0)
+		(*io)->name = name;
+	return r;
 }
 
 void loop_io_set_events(struct loop_io *io, unsigned events)
@@ -80,9 +99,15 @@ struct loop_io *loop_io_free(struct loop_io *io)
 	return io ? io->loop->ops->io_free(io) : NULL;
 }
 
-struct loop_timer *loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *userdata)
+struct loop_timer *loop_timer_add(struct loop *loop, loop_timer_fn *fn, void *userdata)
 {
 	return loop->ops->timer_new(loop, fn, userdata);
+}
+
+struct loop_timer *loop_timer_name(struct loop_timer *timer, const char *name)
+{
+	timer->name = name;
+	return timer;
 }
 
 void loop_timer_set(struct loop_timer *timer, usec_t at_usec)
@@ -115,9 +140,15 @@ struct loop_timer *loop_timer_free(struct loop_timer *timer)
 	return timer ? timer->loop->ops->timer_free(timer) : NULL;
 }
 
-struct loop_defer *loop_defer_new(struct loop *loop, loop_defer_fn *fn, void *userdata)
+struct loop_defer *loop_defer_add(struct loop *loop, loop_defer_fn *fn, void *userdata)
 {
 	return loop->ops->defer_new(loop, fn, userdata);
+}
+
+struct loop_defer *loop_defer_name(struct loop_defer *defer, const char *name)
+{
+	defer->name = name;
+	return defer;
 }
 
 struct loop_defer *loop_defer_free(struct loop_defer *defer)

@@ -31,6 +31,25 @@ enum {
 	LOOP_EXCLUSIVE = 1 << 3, /* for shared listening sockets; epoll loop only */
 };
 
+#define LOOP_SLOW_USEC (20 * USEC_PER_MSEC) /* a turn that is longer is counted */
+
+struct loop_turn {
+	usec_t at_usec;     /* monotonic; its end; 0 = there was none */
+	usec_t wall_usec;   /* all of it */
+	usec_t cpu_usec;    /* work */
+	usec_t held_usec;   /* all but what it waited for a processor */
+	const char *source; /* static; the function that was called */
+};
+
+struct loop_turns {
+	uint64_t n_turns;
+	uint64_t n_slow; /* held_usec over LOOP_SLOW_USEC */
+	usec_t longest_wall_usec;
+	struct loop_turn worst; /* by held_usec, as all three */
+	struct loop_turn worst_hour;
+	struct loop_turn worst_minute;
+};
+
 typedef void loop_io_fn(struct loop_io *io, unsigned events, void *userdata);
 typedef void loop_timer_fn(struct loop_timer *timer, void *userdata);
 typedef void loop_defer_fn(void *userdata);
@@ -56,10 +75,18 @@ usec_t loop_now(const struct loop *loop);
 usec_t loop_wall_now(const struct loop *loop);
 /* Longest turn of the loop since the start, in microseconds of monotonic time. */
 usec_t loop_longest_turn(const struct loop *loop);
+/* How the turns went; the epoll loop knows the longest alone. */
+void loop_get_turns(const struct loop *loop, struct loop_turns *ret);
+
+/* Each source knows the name of its function, by a macro around each call below: it
+ * stands in the log when a turn was too long. `ret` is evaluated twice. */
 
 /* The descriptor is borrowed and must outlive the source. */
-int loop_io_new(struct loop_io **ret, struct loop *loop, int fd, unsigned events,
+#define loop_io_new(ret, loop, fd, events, fn, userdata, err) \
+	loop_io_name(ret, #fn, loop_io_add(ret, loop, fd, events, fn, userdata, err))
+int loop_io_add(struct loop_io **ret, struct loop *loop, int fd, unsigned events,
 	loop_io_fn *fn, void *userdata, struct err *err);
+int loop_io_name(struct loop_io **io, const char *name, int r); /* returns r */
 /* events may be 0: nothing is reported but LOOP_HUP. */
 void loop_io_set_events(struct loop_io *io, unsigned events);
 unsigned loop_io_get_events(const struct loop_io *io);
@@ -67,7 +94,10 @@ struct loop_io *loop_io_free(struct loop_io *io);
 DEFINE_CLEANUP(struct loop_io *, loop_io_free)
 
 /* A timer starts disarmed and fires once each time it is set. */
-struct loop_timer *loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *userdata);
+#define loop_timer_new(loop, fn, userdata) \
+	loop_timer_name(loop_timer_add(loop, fn, userdata), #fn)
+struct loop_timer *loop_timer_add(struct loop *loop, loop_timer_fn *fn, void *userdata);
+struct loop_timer *loop_timer_name(struct loop_timer *timer, const char *name);
 void loop_timer_set(struct loop_timer *timer, usec_t at_usec);    /* monotonic */
 void loop_timer_set_after(struct loop_timer *timer, usec_t usec); /* from now */
 /* Calendar time: also fires early enough after the clock was set. */
@@ -78,18 +108,27 @@ struct loop_timer *loop_timer_free(struct loop_timer *timer);
 DEFINE_CLEANUP(struct loop_timer *, loop_timer_free)
 
 /* Calls fn once, on a later turn; then the source is spent and still has to be freed. */
-struct loop_defer *loop_defer_new(struct loop *loop, loop_defer_fn *fn, void *userdata);
+#define loop_defer_new(loop, fn, userdata) \
+	loop_defer_name(loop_defer_add(loop, fn, userdata), #fn)
+struct loop_defer *loop_defer_add(struct loop *loop, loop_defer_fn *fn, void *userdata);
+struct loop_defer *loop_defer_name(struct loop_defer *defer, const char *name);
 struct loop_defer *loop_defer_free(struct loop_defer *defer);
 DEFINE_CLEANUP(struct loop_defer *, loop_defer_free)
 
 /* Blocks the signal in the process and reports it here (signalfd). */
-int loop_signal_new(struct loop_signal **ret, struct loop *loop, int signo,
+#define loop_signal_new(ret, loop, signo, fn, userdata, err) \
+	loop_signal_name(ret, #fn, loop_signal_add(ret, loop, signo, fn, userdata, err))
+int loop_signal_add(struct loop_signal **ret, struct loop *loop, int signo,
 	loop_signal_fn *fn, void *userdata, struct err *err);
+int loop_signal_name(struct loop_signal **sig, const char *name, int r);
 struct loop_signal *loop_signal_free(struct loop_signal *sig);
 DEFINE_CLEANUP(struct loop_signal *, loop_signal_free)
 
 /* Reports the end of a child once (pidfd) and reaps it. Free: forgets it, unreaped. */
-int loop_child_new(struct loop_child **ret, struct loop *loop, pid_t pid,
+#define loop_child_new(ret, loop, pid, fn, userdata, err) \
+	loop_child_name(ret, #fn, loop_child_add(ret, loop, pid, fn, userdata, err))
+int loop_child_add(struct loop_child **ret, struct loop *loop, pid_t pid,
 	loop_child_fn *fn, void *userdata, struct err *err);
+int loop_child_name(struct loop_child **child, const char *name, int r);
 struct loop_child *loop_child_free(struct loop_child *child);
 DEFINE_CLEANUP(struct loop_child *, loop_child_free)

@@ -62,7 +62,7 @@ static void watch_by_timer(struct loop_child *child, struct loop *loop)
 	loop_timer_set_after(child->timer, LOOK_USEC);
 }
 
-int loop_child_new(struct loop_child **ret, struct loop *loop, pid_t pid,
+int loop_child_add(struct loop_child **ret, struct loop *loop, pid_t pid,
 	loop_child_fn *fn, void *userdata, struct err *err)
 {
 	_cleanup_(loop_child_freep) struct loop_child *child = xnew(struct loop_child);
@@ -83,6 +83,13 @@ int loop_child_new(struct loop_child **ret, struct loop *loop, pid_t pid,
 	}
 	*ret = TAKE_PTR(child);
 	return 0;
+}
+
+int loop_child_name(struct loop_child **child, const char *name, int r)
+{
+	if (r >= 0 && (*child)->timer)
+		loop_timer_name((*child)->timer, name);
+	return r < 0 || !(*child)->io ? r : loop_io_name(&(*child)->io, name, r);
 }
 
 struct loop_child *loop_child_free(struct loop_child *child)

@@ -16,6 +16,8 @@ struct loop_ops {
 	usec_t (*now)(const struct loop *loop);
 	usec_t (*wall_now)(const struct loop *loop);
 	usec_t (*longest_turn)(const struct loop *loop);
+	/* NULL: it knows the longest alone */
+	void (*get_turns)(const struct loop *loop, struct loop_turns *ret);
 
 	int (*io_new)(struct loop_io **ret, struct loop *loop, int fd, unsigned events,
 		loop_io_fn *fn, void *userdata, struct err *err);
@@ -43,16 +45,20 @@ struct loop {
 /* First member of each make's sources. */
 struct loop_io {
 	struct loop *loop; /* borrowed; outlives the source */
+	const char *name;  /* static; of its function */
 };
 
 struct loop_timer {
 	struct loop *loop; /* borrowed; outlives the timer */
+	const char *name;  /* static; of its function */
 };
 
 struct loop_defer {
 	struct loop *loop; /* borrowed; outlives the source */
+	const char *name;  /* static; of its function */
 };
 
 /* The real clocks. */
 usec_t loop_clock_monotonic(void);
 usec_t loop_clock_wall(void);
+usec_t loop_clock_cpu(void); /* of this thread */

@@ -10,7 +10,7 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
-#include "io/loop_priv.h"
+#include "io/loop_meter.h"
 #include "util/mem.h"
 
 /* sd-event groups timers within its accuracy; its default of 250 ms is too coarse. */
@@ -21,7 +21,7 @@ struct sdevent_loop {
 	sd_event *event; /* owned */
 	bool is_exiting;
 	int exit_code;
-	usec_t longest_turn_usec;
+	struct loop_meter meter;
 };
 
 struct sdevent_io {
@@ -57,6 +57,7 @@ static struct loop *sdevent_free(struct loop *loop)
 	struct sdevent_loop *l = to_loop(loop);
 
 	sd_event_unref(l->event);
+	loop_meter_done(&l->meter);
 	free(l);
 	return NULL;
 }
@@ -69,10 +70,9 @@ static int run_turn(struct sdevent_loop *l)
 		r = sd_event_wait(l->event, USEC_NEVER);
 	if (r <= 0)
 		return r;
-	usec_t start_usec = loop_clock_monotonic();
+	loop_meter_begin(&l->meter);
 	r = sd_event_dispatch(l->event);
-	usec_t took_usec = usec_sub(loop_clock_monotonic(), start_usec);
-	l->longest_turn_usec = MAX(l->longest_turn_usec, took_usec);
+	loop_meter_end(&l->meter);
 	return r;
 }
 
@@ -124,7 +124,18 @@ static usec_t sdevent_wall_now(const struct loop *loop)
 
 static usec_t sdevent_longest_turn(const struct loop *loop)
 {
-	return to_loop(loop)->longest_turn_usec;
+	return to_loop(loop)->meter.turns.longest_wall_usec;
+}
+
+static void sdevent_get_turns(const struct loop *loop, struct loop_turns *ret)
+{
+	loop_meter_get(&to_loop(loop)->meter, loop_clock_monotonic(), ret);
+}
+
+/* What the turn under way runs. */
+static void name_turn(struct loop *loop, const char *name)
+{
+	to_loop(loop)->meter.source = name;
 }
 
 /* --- I/O --------------------------------------------------------------------------- */
@@ -141,6 +152,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 			  (revents & EPOLLOUT ? LOOP_OUT : 0u) |
 			  (revents & (EPOLLERR | EPOLLHUP) ? LOOP_HUP : 0u);
 
+	name_turn(io->base.loop, io->base.name);
 	io->fn(&io->base, events, io->userdata);
 	return 0;
 }
@@ -216,6 +228,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct sdevent_timer *timer = userdata;
 
+	name_turn(timer->base.loop, timer->base.name);
 	timer->fn(&timer->base, timer->userdata);
 	return 0;
 }
@@ -279,6 +292,7 @@ static int on_defer(sd_event_source *source, void *userdata)
 {
 	struct sdevent_defer *defer = userdata;
 
+	name_turn(defer->base.loop, defer->base.name);
 	defer->fn(defer->userdata);
 	return 0;
 }
@@ -314,6 +328,7 @@ static const struct loop_ops sdevent_ops = {
 	.now = sdevent_now,
 	.wall_now = sdevent_wall_now,
 	.longest_turn = sdevent_longest_turn,
+	.get_turns = sdevent_get_turns,
 	.io_new = sdevent_io_new,
 	.io_set_events = sdevent_io_set_events,
 	.io_get_events = sdevent_io_get_events,
@@ -333,9 +348,12 @@ int loop_new_sdevent(struct loop **ret, struct err *err)
 	_cleanup_(freep) struct sdevent_loop *l = xnew(struct sdevent_loop);
 
 	l->base.ops = &sdevent_ops;
+	loop_meter_init(&l->meter);
 	int r = sd_event_new(&l->event);
-	if (r < 0)
+	if (r < 0) {
+		loop_meter_done(&l->meter);
 		return err_set(err, r, "sd-event: %s", strerror(-r));
+	}
 	*ret = &TAKE_PTR(l)->base;
 	return 0;
 }

@@ -25,7 +25,7 @@ static void on_signal(struct loop_io *io, unsigned events, void *userdata)
 		sig->fn((int)info.ssi_signo, sig->userdata);
 }
 
-int loop_signal_new(struct loop_signal **ret, struct loop *loop, int signo,
+int loop_signal_add(struct loop_signal **ret, struct loop *loop, int signo,
 	loop_signal_fn *fn, void *userdata, struct err *err)
 {
 	sigset_t set;
@@ -48,6 +48,11 @@ int loop_signal_new(struct loop_signal **ret, struct loop *loop, int signo,
 		return err_wrap(err, r, "signal %d", signo);
 	*ret = TAKE_PTR(sig);
 	return 0;
+}
+
+int loop_signal_name(struct loop_signal **sig, const char *name, int r)
+{
+	return r < 0 ? r : loop_io_name(&(*sig)->io, name, r);
 }
 
 struct loop_signal *loop_signal_free(struct loop_signal *sig)

@@ -25,6 +25,8 @@
 static const char *const good[] = { SERVED, SUMMARY("0"), NULL };
 static const char *const bad[] = { SERVED, FAILED, SUMMARY("1"), NULL };
 static const char *const empty[] = { SUMMARY("0"), NULL };
+static const char *const held_up[] = {
+	"{\"summary\":{\"loop\":{\"worst_hour\":{\"held_usec\":350000,\"source\":\"on_x\"}}}}", NULL };
 static const char *const odd[] = { "{}", "{\"domain\":5,\"served\":[3,{}],\"names\":[7]}", NULL };
 static const char *const twice[] = {
 	"{\"domain\":\"a.example\",\"key_type\":\"ecdsa-p256\",\"state\":\"due\"}",
@@ -49,6 +51,16 @@ static void test_lines(void **state)
 	assert_string_equal(f->err, "");
 	assert_int_equal(f->exit_code, CTL_OK);
 	assert_string_equal(f->asked, "status {}");
+}
+
+static void test_long_turn(void **state)
+{
+	struct fixture *f = *state;
+
+	f->rows = held_up;
+	fixture_call(f, "status");
+	assert_non_null(strstr(f->out,
+		"postseald did nothing else for 350 ms within the last hour, in on_x\n"));
 }
 
 /* Whatever the daemon's code is, a failed domain is told by ours. */
@@ -161,6 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		fixture_test(test_lines),
+		fixture_test(test_long_turn),
 		fixture_test(test_attention),
 		fixture_test(test_nothing),
 		fixture_test(test_several_certificates),
