@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "pki/jws.h"
+#include "util/fault.h"
 #include "util/json_view.h"
 #include "util/mem.h"
 
@@ -199,6 +200,7 @@ static void on_registered(const struct acme_request_result *answer, void *userda
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	struct acme_account_result result = {};
 
+	FAULT("account-answered");
 	if (answer->outcome != ACME_REQUEST_OK) {
 		complete_by_request(op, answer);
 		return;

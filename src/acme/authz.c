@@ -24,6 +24,7 @@
 #include "acme/poll.h"
 #include "acme/syntax.h"
 #include "util/dname.h"
+#include "util/fault.h"
 #include "util/json_view.h"
 #include "util/mem.h"
 #include "util/strtab.h"
@@ -162,6 +163,7 @@ static enum step complete_valid(struct acme_authz *op)
 {
 	struct acme_authz_result result = { .outcome = ACME_AUTHZ_IS_VALID };
 
+	FAULT("authorization-valid");
 	return complete(op, &result);
 }
 
@@ -406,6 +408,7 @@ static enum step follow_read(struct acme_authz *op, const json_t *json)
 
 	if (read_authz(op, json, &err) < 0)
 		return complete_broken(op, &err);
+	FAULT("authorization-read");
 	const char *status = json_view_string(json, "status");
 	if (strcmp(status, "valid") == 0)
 		return complete_valid(op);
@@ -510,6 +513,7 @@ static void on_submit_done(const struct acme_request_result *result, void *userd
 {
 	struct acme_authz *op = userdata;
 
+	FAULT("challenge-answered");
 	/* What the answer says of the challenge, the authorization will say too. */
 	if (result->outcome == ACME_REQUEST_OK)
 		go_to_poll(op, result->retry_at_usec);
@@ -582,6 +586,7 @@ static void on_poll_done(const struct acme_request_result *result, void *userdat
 	} else if (strcmp(status, "pending") != 0 || has_failed(op, result->json)) {
 		complete_lost(op, result->json);
 	} else {
+		FAULT("authorization-pending");
 		plan_poll(op, result->retry_at_usec);
 	}
 }

@@ -41,6 +41,7 @@
 #include "acme/poll.h"
 #include "util/base64url.h"
 #include "util/dname.h"
+#include "util/fault.h"
 #include "util/json_view.h"
 #include "util/mem.h"
 #include "util/strtab.h"
@@ -398,6 +399,8 @@ static enum step follow(struct acme_order *op, const struct acme_request_result 
 	}
 	if (next != op->state && set_state(op, next, &err) < 0)
 		return complete_broken(op, &err);
+	if (next == ACME_ORDER_PROCESSING)
+		FAULT("order-processing");
 	return is_polled(next) ? wait_for_poll(op, result->retry_at_usec) : STEP_NEXT;
 }
 
@@ -462,6 +465,7 @@ static void on_new_done(const struct acme_request_result *result, void *userdata
 	struct acme_order *op = userdata;
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
+	FAULT("order-answered");
 	if (may_be_for_replaces(op, result)) {
 		free(TAKE_PTR(op->replaces));
 		run(op);
@@ -478,7 +482,9 @@ static void on_new_done(const struct acme_request_result *result, void *userdata
 		return;
 	}
 	op->url = xstrdup(result->location);
-	if (follow(op, result) == STEP_NEXT)
+	const enum step step = follow(op, result);
+	FAULT("order-url-stored");
+	if (step == STEP_NEXT)
 		run(op);
 }
 
@@ -584,6 +590,7 @@ static enum step step_ready(struct acme_order *op)
 		return complete_broken(op, &err);
 	}
 	op->n_finalize++;
+	FAULT("finalize-not-sent");
 	return send_step(op, &params, on_finalize_done);
 }
 
@@ -591,6 +598,7 @@ static void on_finalize_done(const struct acme_request_result *result, void *use
 {
 	struct acme_order *op = userdata;
 
+	FAULT("finalize-answered");
 	if (result->outcome == ACME_REQUEST_REFUSED &&
 		result->problem->type == ACME_PROBLEM_ORDER_NOT_READY) {
 		if (go_to(op, ACME_ORDER_AWAIT) == STEP_NEXT)
@@ -633,6 +641,7 @@ static void on_chain_done(const struct acme_request_result *result, void *userda
 {
 	struct acme_order *op = userdata;
 
+	FAULT("certificate-answered");
 	if (wait_out(op, result))
 		return;
 	if (result->outcome != ACME_REQUEST_OK) {

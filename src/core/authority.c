@@ -11,6 +11,7 @@
 
 #include "acme/account.h"
 #include "core/signer.h"
+#include "util/fault.h"
 #include "util/list.h"
 #include "util/mem.h"
 
@@ -250,7 +251,10 @@ static int make_account(struct authority *a, struct err *err)
 
 	if (r < 0)
 		return r;
-	return add_account(a, key, err);
+	FAULT("account-key-made");
+	r = add_account(a, key, err);
+	FAULT("account-key-stored");
+	return r;
 }
 
 /* What was begun with the other key is over: both rows change, or none. */
@@ -359,10 +363,12 @@ static void save_registered(
 	xstrset(&a->account.url, result->url);
 	xstrset(&a->account.reason, NULL);
 	a->account.status = STORE_ACCOUNT_VALID;
+	FAULT("account-not-stored");
 	if (store_account_save(a->store, &a->account, err) < 0) {
 		forget_account(a);
 		return;
 	}
+	FAULT("account-stored");
 	acme_client_set_account(a->client, a->account.url);
 	a->is_ensured = true;
 	events_add(a->events, LOG_LEVEL_NOTICE, "account", a->name, "%s account %s",

@@ -10,6 +10,7 @@
 #include "core/swap.h"
 #include "pki/key.h"
 #include "plugin/deploy.h"
+#include "util/fault.h"
 #include "util/mem.h"
 
 struct install {
@@ -122,6 +123,7 @@ static void on_swapped(const struct err *err, void *userdata)
 	struct install *op = userdata;
 	bool is_rsa = key_type_is_rsa(key_type_parse(op->in.key_type));
 
+	FAULT("front-switched");
 	if (err) {
 		_cleanup_(freep) char *text = err_format(err);
 		fail_target(op, err->kind, text);
@@ -230,6 +232,7 @@ static void on_deployed(const struct plugin_result *result, void *userdata)
 	struct install *op = userdata;
 	_cleanup_(strv_freep) char **addresses = NULL;
 
+	FAULT("deployed");
 	if (result->outcome != POSTSEAL_OK)
 		fail_target(op, ERR_PLUGIN, result->detail);
 	for (size_t i = 0; i < result->n_addresses; i++) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pki/csr.h"
+#include "util/fault.h"
 #include "util/mem.h"
 
 struct intent {
@@ -107,8 +108,10 @@ static int add_new(struct intent *intent, const struct store_slot *slot,
 	};
 	if (r >= 0)
 		r = key_format_pem(key, &intent->order.key_pem, err);
+	FAULT("order-key-made");
 	if (r >= 0)
 		r = store_order_add(intent->store, &intent->order, err);
+	FAULT("order-key-stored");
 	return r;
 }
 

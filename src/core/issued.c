@@ -6,6 +6,7 @@
 
 #include "pki/cert.h"
 #include "pki/tls_context.h"
+#include "util/fault.h"
 #include "util/mem.h"
 
 #define KEEP_CERTIFICATES 2
@@ -154,6 +155,7 @@ int issued_take(struct store_certificate *ret, const struct issued_params *param
 	struct before before = note_before(params->slot);
 	fill(ret, params, chain, TAKE_PTR(chain_pem));
 	r = save_all(ret, params, err);
+	FAULT("certificate-not-committed");
 	r = end_transaction(params->store, params->slot, &before, r, err);
 	if (r < 0) {
 		store_certificate_done(ret);

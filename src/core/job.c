@@ -39,6 +39,7 @@
 #include "core/solver.h"
 #include "store/certificate.h"
 #include "store/slot.h"
+#include "util/fault.h"
 #include "util/mem.h"
 #include "util/strtab.h"
 
@@ -180,6 +181,8 @@ static int charge(struct job *job, struct err *err)
 	job->slot.attempts++;
 	job->slot.attempted_usec = loop_wall_now(job->env->loop);
 	job->slot.due_usec = next_try(job, job->slot.attempts, 0);
+	/* Charged, and no reason why: it is under way, and after a crash taken up again. */
+	xstrset(&job->slot.error, NULL);
 	return store_slot_save(job->env->store, &job->slot, err);
 }
 
@@ -241,6 +244,7 @@ static void on_renewal_known(const struct renewal_result *result, void *userdata
 	struct job *job = userdata;
 	const usec_t at = result->at_usec, wake = result->wake_usec;
 
+	FAULT("renewal-info-answered");
 	if (at > loop_wall_now(job->env->loop)) {
 		job->renewal = renewal_cancel(job->renewal);
 		save_due(job, wake);
@@ -507,6 +511,7 @@ static void step_issued(struct job *job)
 		job_fail(job, &err);
 		return;
 	}
+	FAULT("certificate-stored");
 	events_add(job->env->events, LOG_LEVEL_NOTICE, "issued", job->subject,
 		"%s certificate for %s by %s, valid until %s, validated by %s",
 		job->slot.key_type, job->slot.names, job->issued.issuer,
@@ -523,6 +528,7 @@ static void on_installed(const struct err *install_err, void *userdata)
 {
 	struct job *job = userdata;
 
+	FAULT("installed");
 	job->install = install_cancel(job->install);
 	if (install_err) {
 		job_fail(job, install_err);
@@ -587,6 +593,7 @@ static void on_proven(const struct err *prove_err, void *userdata)
 {
 	struct job *job = userdata;
 
+	FAULT("proven");
 	job->prove = prove_cancel(job->prove);
 	if (prove_err) {
 		roll_back(job);
@@ -637,6 +644,7 @@ static void step_served(struct job *job)
 		job_fail(job, &err);
 		return;
 	}
+	FAULT("served-stored");
 	events_add(job->env->events, LOG_LEVEL_NOTICE, "served", job->subject,
 		"%s certificate %s is served, valid until %s", job->slot.key_type,
 		job->issued.serial,

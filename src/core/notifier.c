@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "plugin/notify.h"
+#include "util/fault.h"
 #include "util/list.h"
 #include "util/mem.h"
 
@@ -104,6 +105,7 @@ static int tell(struct notifier *n, const struct store_event *event, struct err 
 		return err_set_kind(
 			err, ERR_PLUGIN, -ENOENT, "the plugin could not be opened");
 	int r = plugin_notify_start(&n->call, instance, &notice, on_told, n, err);
+	FAULT("hook-running");
 	if (r >= 0)
 		n->instance = instance;
 	return r;

@@ -16,6 +16,7 @@
 #include "core/policy.h"
 #include "plugin/challenge.h"
 #include "util/buf.h"
+#include "util/fault.h"
 #include "util/list.h"
 #include "util/mem.h"
 
@@ -298,10 +299,12 @@ static void go_on(struct solve *s, const struct plugin_result *result)
 		s->state = SOLVE_WANT;
 		break;
 	case SOLVE_WANT:
+		FAULT("answer-not-presented");
 		xstrset(&s->saved, result->saved);
 		s->state = SOLVE_PRESENT;
 		break;
 	case SOLVE_PRESENT:
+		FAULT("answer-presented");
 		s->state = SOLVE_READY;
 		s->look_until_usec = usec_add(loop_now(s->solver->loop),
 			conf_get_duration(s->solver->domain, "self_check_timeout"));

@@ -78,6 +78,7 @@ class Room:
         self.imaps_port = ports.take()
         self.dns = None
         self.pebble = None
+        self.ca = None  # one of our own instead
         self.daemons = []
         self._to_stop = []
         self._others = {pid for pid, _ in list_children(os.getpid())}

@@ -66,6 +66,8 @@ class Postseald:
         self.database = os.path.join(self.state_dir, "postseal.db")
         self.log_path = os.path.join(folder, "postseald.log")
         self.options = []
+        self.env = {}  # besides our own
+        self.wrapper = []  # the words of a program that starts it
         self.exit_code_wanted = 0
         self.process = None
         self.messages = []  # what it tells the service manager
@@ -103,10 +105,11 @@ class Postseald:
             argv = [*self._activation(), *argv]
         if os.environ.get("POSTSEAL_VALGRIND"):
             argv = [*VALGRIND, f"--log-file={self.folder}/valgrind.%p", *argv]
+        argv = [*self.wrapper, *argv]
         self.process = Process(
             argv,
             self.log_path,
-            env={"NOTIFY_SOCKET": self._notify.getsockname(), **self._sanitizers()},
+            env={"NOTIFY_SOCKET": self._notify.getsockname(), **self._sanitizers(), **self.env},
             pass_fds=[one.fileno() for _, one in self._sockets],
         )
         if wait:
