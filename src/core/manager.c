@@ -170,8 +170,7 @@ static int open_state(struct manager *m, struct err *err)
 	if (r >= 0)
 		r = slots_recover(m->store, loop_wall_now(m->loop), err);
 	if (r > 0)
-		log_notice(
-			&m->log, "%d orders that were under way are taken up again", r);
+		m->n_taken_up = (unsigned)r;
 	return r < 0 ? r : 0;
 }
 
@@ -346,6 +345,10 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 	events_add(m->events, LOG_LEVEL_INFO, "started", NULL,
 		"postseal %s serves %zu names at %zu listeners", PACKAGE_VERSION,
 		served_count(m->served), conf_count_blocks(m->loaded.conf, "listener"));
+	if (m->n_taken_up > 0)
+		events_add(m->events, LOG_LEVEL_NOTICE, "resumed", NULL,
+			"%u certificate%s under way at the last end, and taken up again",
+			m->n_taken_up, m->n_taken_up == 1 ? " was" : "s were");
 	loop_timer_set_after(m->status_timer, USEC_PER_SEC);
 	schedule_run(m->schedule);
 }

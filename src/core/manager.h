@@ -35,6 +35,7 @@ struct manager {
 	struct loop_timer *status_timer;
 
 	usec_t started_usec; /* monotonic */
+	unsigned n_taken_up; /* certificates that were under way when we last ended */
 	bool is_stopping;
 };
 

@@ -196,17 +196,32 @@ int slots_follow(struct store *store, const struct conf *conf, usec_t wall_now_u
 
 /* --- after a crash ------------------------------------------------------------------------- */
 
+/* So many tries of an interrupted job follow each other at once; then the back-off of the
+ * schedule stands. */
+#define AT_ONCE_MAX 6
+
 struct recover {
 	int64_t *ids; /* owned */
 	size_t n;
 	usec_t now;
 };
 
+/* Charged, or issued, and no reason why it went no further: it was in the middle. */
+static bool is_interrupted(const struct store_slot *slot)
+{
+	return !slot->error && (slot->attempts > 0 || slot->pending_id > 0);
+}
+
 static int on_waiting(const struct store_slot *slot, void *userdata)
 {
 	struct recover *r = userdata;
 
-	if (slot->removed || slot->attempts == 0 || slot->due_usec <= r->now)
+	if (slot->removed || (slot->attempts == 0 && slot->pending_id == 0))
+		return 0;
+	/* Whatever ends the process each time must not make a loop. */
+	if (slot->attempts > AT_ONCE_MAX)
+		return 0;
+	if (!is_interrupted(slot) && slot->due_usec <= r->now)
 		return 0;
 	r->ids = xreallocarray(r->ids, r->n + 1, sizeof(*r->ids));
 	r->ids[r->n++] = slot->id;
@@ -215,19 +230,16 @@ static int on_waiting(const struct store_slot *slot, void *userdata)
 
 static int recover_slot(struct store *store, int64_t id, usec_t now, struct err *err)
 {
-	struct store_order order = { 0 };
-	struct store_slot slot = { 0 };
-	int r = store_order_find_open(store, id, &order, err);
+	_cleanup_(store_order_done) struct store_order order = { 0 };
+	_cleanup_(store_slot_done) struct store_slot slot = { 0 };
+	int r = store_slot_load(store, id, &slot, err);
 
-	store_order_done(&order);
+	if (r == 0 && !is_interrupted(&slot))
+		r = store_order_find_open(store, id, &order, err);
 	if (r != 0)
 		return r == STORE_E_NOT_FOUND ? 0 : r;
-	r = store_slot_load(store, id, &slot, err);
-	if (r != 0)
-		return r == STORE_E_NOT_FOUND ? 0 : r;
-	slot.due_usec = now;
+	slot.due_usec = MIN(slot.due_usec, now);
 	r = store_slot_save(store, &slot, err);
-	store_slot_done(&slot);
 	return r < 0 ? r : 1;
 }
 

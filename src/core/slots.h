@@ -14,5 +14,6 @@ struct slots_change {
 /* In one transaction. wall_now: when what is new or changed becomes due. */
 int slots_follow(struct store *store, const struct conf *conf, usec_t wall_now_usec,
 	struct slots_change *ret, struct err *err);
-/* Slots whose order was under way when we ended are due at once. Returns how many. */
+/* What was under way when we ended is due at once, unless that has ended us too often.
+ * Returns how many slots that is. */
 int slots_recover(struct store *store, usec_t wall_now_usec, struct err *err);

@@ -168,6 +168,7 @@ json_t *status_format_summary(struct manager *m, unsigned n_attention)
 		s, "names", json_integer((json_int_t)served_count(m->served)));
 	json_object_set_new(s, "attention", json_integer(n_attention));
 	json_object_set_new(s, "jobs", json_integer(schedule_count(m->schedule)));
+	json_object_set_new(s, "taken_up", json_integer(m->n_taken_up));
 	json_object_set_new(s, "workers", json_integer(n_workers));
 	json_object_set_new(
 		s, "connections", json_integer((json_int_t)stats.connections));

@@ -153,6 +153,15 @@ static void print_turns(const struct status *status)
 			held_usec / (int64_t)USEC_PER_MSEC, source ? source : "?");
 }
 
+static void print_taken_up(const struct status *status, int64_t n)
+{
+	if (n > 0)
+		print_line(status->ctl->out,
+			"%" PRId64
+			" certificate%s under way at the last end, and taken up again",
+			n, n == 1 ? " was" : "s were");
+}
+
 static void print_summary(const struct status *status)
 {
 	const json_t *s = status->summary;
@@ -171,6 +180,7 @@ static void print_summary(const struct status *status)
 				  minutes * USEC_PER_MIN, uptime, sizeof(uptime))
 			: "less than a minute");
 	print_turns(status);
+	print_taken_up(status, json_view_int(s, "taken_up", 0));
 }
 
 static void print_lines(const struct status *status)
