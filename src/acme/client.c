@@ -47,6 +47,8 @@ struct acme_client {
 	usec_t request_deadline_usec;
 	unsigned max_signed;
 	unsigned max_bad_nonce;
+	acme_date_fn *on_date; /* NULL */
+	void *userdata;
 	char *account_url; /* owned; NULL = unknown */
 
 	/* owned operations */
@@ -102,6 +104,8 @@ int acme_client_new(struct acme_client **ret, const struct acme_client_params *p
 		params->request_deadline_usec ?: REQUEST_DEADLINE_USEC;
 	client->max_signed = params->max_signed ?: 1;
 	client->max_bad_nonce = params->max_bad_nonce ?: BAD_NONCE_MAX;
+	client->on_date = params->on_date;
+	client->userdata = params->userdata;
 	client->directory_url = xstrdup(params->directory_url);
 	list_init(&client->queue);
 	nonce_pool_init(&client->nonces, ACME_NONCES_MAX);
@@ -313,6 +317,8 @@ void acme_client_observe(struct acme_client *client, const struct http_result *h
 	const usec_t now = loop_wall_now(client->loop);
 	const int64_t ca_sec = (int64_t)(date / USEC_PER_SEC);
 	client->clock_skew_sec = ca_sec - (int64_t)(now / USEC_PER_SEC);
+	if (client->on_date)
+		client->on_date(date, client->userdata);
 }
 
 bool acme_client_claim_nonce(struct acme_client *client, const char *nonce)

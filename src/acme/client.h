@@ -23,6 +23,9 @@
 
 struct acme_client;
 
+/* An answer said what time it is at the CA. */
+typedef void acme_date_fn(usec_t date_usec, void *userdata);
+
 struct acme_client_params {
 	struct loop *loop;
 	struct http_client *http;  /* borrowed */
@@ -33,6 +36,8 @@ struct acme_client_params {
 	usec_t request_deadline_usec;     /* 0 = 30 s */
 	unsigned max_signed;              /* signed requests under way at once; 0 = 1 */
 	unsigned max_bad_nonce; /* retries of one request after badNonce; 0 = 5 */
+	acme_date_fn *on_date;  /* NULL = nobody wants to know; starts nothing here */
+	void *userdata;
 };
 
 int acme_client_new(struct acme_client **ret, const struct acme_client_params *params,
@@ -58,6 +63,8 @@ struct loop *acme_client_get_loop(const struct acme_client *client);
 /* NULL until an operation has fetched it; fetched again after a day, or after a failure. */
 const struct acme_directory *acme_client_get_directory(
 	const struct acme_client *client);
+/* What it says seems to be out of date: it is fetched anew before the next request. */
+void acme_client_doubt_directory(struct acme_client *client);
 /* The CA's Date of the last answer less our wall clock then, in seconds; 0 = unknown. */
 int64_t acme_client_get_clock_skew_sec(const struct acme_client *client);
 /* Is that URL one that this CA may hand out? */

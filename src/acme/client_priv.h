@@ -30,8 +30,6 @@ void acme_client_observe(struct acme_client *client, const struct http_result *h
 /* Takes exactly that nonce. False: it is not to be had. */
 bool acme_client_claim_nonce(struct acme_client *client, const char *nonce);
 void acme_client_give_back_nonce(struct acme_client *client, const char *nonce);
-/* What the directory says seems to be out of date. */
-void acme_client_doubt_directory(struct acme_client *client);
 
 struct http_client *acme_client_get_http(const struct acme_client *client);
 const struct log_ctx *acme_client_get_log(const struct acme_client *client);

@@ -10,6 +10,7 @@ struct authorities_params {
 	struct loop *loop;
 	struct store *store; /* borrowed, as all below */
 	struct events *events;
+	struct clock_watch *clock;
 	const struct log_ctx *log;
 };
 

@@ -24,6 +24,7 @@ struct authority {
 	struct loop *loop;              /* borrowed */
 	struct store *store;            /* borrowed */
 	struct events *events;          /* borrowed */
+	struct clock_watch *clock;      /* borrowed; NULL */
 	struct conf *conf;              /* referenced */
 	const struct conf_block *block; /* points into conf */
 	struct log_ctx log;
@@ -86,6 +87,7 @@ int authority_new(
 	a->loop = params->loop;
 	a->store = params->store;
 	a->events = params->events;
+	a->clock = params->clock;
 	a->conf = conf_ref(params->conf);
 	a->block = params->block;
 	a->name = xstrdup(conf_block_get_name(params->block));
@@ -177,6 +179,14 @@ const char *authority_get_thumbprint(const struct authority *a)
 
 /* --- key and client ------------------------------------------------------------------- */
 
+static void on_date(usec_t date_usec, void *userdata)
+{
+	struct authority *a = userdata;
+
+	if (a->clock)
+		clock_watch_observe(a->clock, a->name, date_usec);
+}
+
 /* Makes signer and client of the key in the account's row. */
 static int open_client(struct authority *a, struct err *err)
 {
@@ -200,6 +210,8 @@ static int open_client(struct authority *a, struct err *err)
 		.log = &a->log,
 		.max_bad_nonce = BAD_NONCE_MAX,
 		.request_deadline_usec = conf_get_duration(a->block, "request_timeout"),
+		.on_date = on_date,
+		.userdata = a,
 	};
 	r = acme_client_new(&a->client, &params, err);
 	if (r < 0)

@@ -7,6 +7,7 @@
 
 #include "acme/client.h"
 #include "conf/conf.h"
+#include "core/clock_watch.h"
 #include "core/events.h"
 #include "store/account.h"
 
@@ -16,7 +17,8 @@ struct authority_params {
 	struct loop *loop;
 	struct store *store; /* borrowed, as all below */
 	struct events *events;
-	struct conf *conf; /* referenced */
+	struct clock_watch *clock; /* hears what time it is there; NULL (tests) */
+	struct conf *conf;         /* referenced */
 	const struct conf_block *block;
 	struct http_client *http; /* tests; NULL = one of our own */
 	const struct log_ctx *log;

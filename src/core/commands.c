@@ -81,7 +81,8 @@ static void run_status(
 		return;
 	}
 	control_request_row(request, status_format_summary(userdata, walk.n_attention));
-	control_request_end(request, walk.n_attention ? COMMAND_ATTENTION : COMMAND_OK,
+	const bool wants_person = walk.n_attention > 0 || status_has_alarm(userdata);
+	control_request_end(request, wants_person ? COMMAND_ATTENTION : COMMAND_OK,
 		"%u certificates, %u want attention", walk.n, walk.n_attention);
 }
 

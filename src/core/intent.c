@@ -15,6 +15,8 @@ struct intent {
 	struct store_authorization *authz; /* owned; n_authz */
 	size_t n_authz;
 	struct acme_progress progress;
+	intent_guard_fn *guard; /* NULL: nobody objects */
+	void *guard_userdata;
 	bool is_resumed;
 };
 
@@ -26,6 +28,11 @@ static int on_order_changed(
 	struct intent *intent = userdata;
 	struct store_order *order = &intent->order;
 
+	if (facts->state == ACME_ORDER_NEW && intent->guard) {
+		int r = intent->guard(intent->guard_userdata, err);
+		if (r < 0)
+			return r;
+	}
 	xstrset(&order->state, acme_order_state_name(facts->state));
 	xstrset(&order->url, facts->url);
 	xstrset(&order->finalize_url, facts->finalize_url);
@@ -147,6 +154,12 @@ struct intent *intent_free(struct intent *intent)
 	store_order_done(&intent->order);
 	free(intent);
 	return NULL;
+}
+
+void intent_set_guard(struct intent *intent, intent_guard_fn *fn, void *userdata)
+{
+	intent->guard = fn;
+	intent->guard_userdata = userdata;
 }
 
 bool intent_is_resumed(const struct intent *intent)

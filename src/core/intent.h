@@ -20,6 +20,9 @@ int intent_open(struct intent **ret, struct store *store, struct loop *loop,
 struct intent *intent_free(struct intent *intent);
 DEFINE_CLEANUP(struct intent *, intent_free)
 
+/* Is asked last before newOrder is sent: < 0, and it is not. */
+typedef int intent_guard_fn(void *userdata, struct err *err);
+void intent_set_guard(struct intent *intent, intent_guard_fn *fn, void *userdata);
 /* Was the order known to the CA before (so its URL is to be taken up)? */
 bool intent_is_resumed(const struct intent *intent);
 const struct store_order *intent_get_order(const struct intent *intent);

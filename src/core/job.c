@@ -18,7 +18,8 @@
  *    └────────► INSTALL ──► PROVE ──► SERVED
  *
  * Any step may fail: the reason and the time of the next try are stored, what is served
- * stays. The row is charged with the failure before the CA is asked, so that a crash
+ * stays. Nothing is ordered while this machine's clock is wrong: that is no failure, and
+ * the slot is looked at again soon. The row is charged with the failure before the CA is asked, so that a crash
  * cannot make a loop of orders; success wipes it out. Issuing and installing fail apart:
  * a certificate that is issued is not ordered again because a daemon did not reload.
  */
@@ -45,6 +46,8 @@
 
 /* A CA that says "later" in a year's time is asked again sooner. */
 #define RETRY_AT_MOST_USEC (2 * USEC_PER_DAY)
+/* How soon a slot is looked at again that waits for the clock. */
+#define HOLD_USEC (5 * USEC_PER_MIN)
 
 enum job_state {
 	JOB_DUE,          /* deciding what has to be done */
@@ -57,6 +60,7 @@ enum job_state {
 	JOB_INSTALL,      /* handing it to each target */
 	JOB_PROVE,        /* shaking hands with each address */
 	JOB_SERVED,       /* seen everywhere */
+	JOB_HELD,         /* the clock is wrong: no order is made */
 	JOB_FAILED,       /* the reason is stored */
 	_JOB_STATE_MAX,
 };
@@ -109,6 +113,7 @@ static const char *const state_names[] = {
 	[JOB_INSTALL]      = "installing",
 	[JOB_PROVE]        = "proving",
 	[JOB_SERVED]       = "served",
+	[JOB_HELD]         = "waiting for the right time of day",
 	[JOB_FAILED]       = "failed",
 };
 
@@ -174,6 +179,24 @@ static void job_fail(struct job *job, const struct err *cause)
 	job_complete(job, false);
 }
 
+/* Nobody has failed: nothing is counted, and the alarm is clock_watch's. The time of
+ * this try shows a later one that it was made by a clock that was ahead. */
+static void job_hold(struct job *job, const struct err *cause)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	_cleanup_(freep) char *text = err_format(cause);
+	usec_t wait = HOLD_USEC + random_number() % (HOLD_USEC / 5);
+
+	set_state(job, JOB_HELD);
+	xstrset(&job->slot.error, text);
+	job->slot.attempted_usec = loop_wall_now(job->env->loop);
+	job->slot.due_usec = usec_add(job->slot.attempted_usec, wait);
+	if (store_slot_save(job->env->store, &job->slot, &err) < 0)
+		job_fail(job, &err);
+	else
+		job_complete(job, false);
+}
+
 /* What is written before anything is asked of a CA: this try counts as failed until it
  * has succeeded. */
 static int charge(struct job *job, struct err *err)
@@ -233,6 +256,8 @@ static void save_due(struct job *job, usec_t due_usec)
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
 	job->slot.due_usec = due_usec;
+	if (job->slot.attempts == 0)
+		xstrset(&job->slot.error, NULL);
 	if (store_slot_save(job->env->store, &job->slot, &err) < 0)
 		job_fail(job, &err);
 	else
@@ -276,12 +301,26 @@ static void step_renewal_info(struct job *job)
 
 /* --- preflight -------------------------------------------------------------------------------- */
 
+static int check_clock(const struct job *job, unsigned flags, struct err *err)
+{
+	if (!job->env->clock)
+		return 0;
+	return clock_watch_check(
+		job->env->clock, authority_get_name(job->authority), flags, err);
+}
+
 static void step_preflight(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
-	int r = preflight_check(job->env->store, authority_get_name(job->authority),
-		loop_wall_now(job->env->loop), &err);
+	const unsigned flags = job->flags & JOB_FORCED ? CLOCK_WATCH_FORCED : 0;
+	int r = check_clock(job, flags, &err);
 
+	if (r < 0) {
+		job_hold(job, &err);
+		return;
+	}
+	r = preflight_check(job->env->store, authority_get_name(job->authority),
+		loop_wall_now(job->env->loop), &err);
 	if (r >= 0)
 		r = charge(job, &err);
 	if (r < 0) {
@@ -361,6 +400,10 @@ static void on_order_refused(struct job *job, const struct acme_order_result *re
 
 	err_copy(&err, result->err);
 	err.retry_at_usec = MAX(err.retry_at_usec, result->retry_at_usec);
+	if (job->state == JOB_HELD) {
+		job_hold(job, &err);
+		return;
+	}
 	if (is_account_gone(result)) {
 		_cleanup_(freep) char *text = acme_problem_format(result->problem);
 		authority_stop_account(job->authority, text);
@@ -430,6 +473,20 @@ static char *format_predecessor(const struct job *job)
 							     : NULL;
 }
 
+/* The last word before newOrder: the directory's answer has said what time it is there.
+ * What the try was charged with is taken back. */
+static int on_about_to_order(void *userdata, struct err *err)
+{
+	struct job *job = userdata;
+	int r = check_clock(job, CLOCK_WATCH_SETTLED, err);
+
+	if (r >= 0)
+		return 0;
+	job->slot.attempts--;
+	set_state(job, JOB_HELD);
+	return r;
+}
+
 static int start_order(struct job *job, struct acme_client *client, struct err *err)
 {
 	_cleanup_(strv_freep) char **names = strv_split(job->slot.names);
@@ -467,8 +524,12 @@ static void step_order(struct job *job)
 	if (r >= 0)
 		r = intent_open(&job->intent, job->env->store, job->env->loop,
 			&job->slot, authority_get_account(job->authority)->id, &err);
-	if (r >= 0)
+	if (r >= 0) {
+		intent_set_guard(job->intent, on_about_to_order, job);
+		if (check_clock(job, CLOCK_WATCH_SETTLED, NULL) < 0)
+			acme_client_doubt_directory(client);
 		r = start_order(job, client, &err);
+	}
 	if (r < 0)
 		job_fail(job, &err);
 }
@@ -507,6 +568,12 @@ static void step_issued(struct job *job)
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	char date[USEC_RFC3339_MAX];
 
+	/* By a wrong clock it would be rejected; the order stands and will be taken up. */
+	if (check_clock(job, CLOCK_WATCH_SETTLED, &err) < 0) {
+		job->slot.attempts--;
+		job_hold(job, &err);
+		return;
+	}
 	if (take_chain(job, &err) < 0) {
 		job_fail(job, &err);
 		return;

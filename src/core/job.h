@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/authority.h"
+#include "core/clock_watch.h"
 #include "core/events.h"
 #include "core/fleet.h"
 #include "core/instances.h"
@@ -17,6 +18,7 @@ struct job_env {
 	struct store *store;
 	struct conf *conf; /* in force; a job references it */
 	struct events *events;
+	struct clock_watch *clock; /* NULL: the clock is right (tests) */
 	struct instances *instances;
 	struct served *served;
 	struct fleet *fleet;               /* NULL: no front (tests) */

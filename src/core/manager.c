@@ -171,10 +171,43 @@ static int open_state(struct manager *m, struct err *err)
 		r = slots_recover(m->store, loop_wall_now(m->loop), err);
 	if (r > 0)
 		m->n_taken_up = (unsigned)r;
+	if (r >= 0)
+		r = store_slot_rewind(m->store, loop_wall_now(m->loop), err);
 	return r < 0 ? r : 0;
 }
 
-static void open_work(struct manager *m)
+/* What was put off by a clock that was ahead must not wait for that time. */
+static void on_clock_set(usec_t back_usec, void *userdata)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct manager *m = userdata;
+	int r = 0;
+
+	if (back_usec > USEC_PER_SEC)
+		r = store_slot_rewind(m->store, loop_wall_now(m->loop), &err);
+	if (r < 0) {
+		_cleanup_(freep) char *text = err_format(&err);
+		log_error(&m->log, "the clock was set back: %s", text);
+	}
+	log_info(&m->log, "the clock was set");
+	schedule_run(m->schedule);
+	update_status(m);
+}
+
+static int open_clock(struct manager *m, struct err *err)
+{
+	const struct clock_watch_params params = {
+		.loop = m->loop,
+		.events = m->events,
+		.tolerance_usec = conf_get_duration(root(m), "clock_tolerance"),
+		.on_set = on_clock_set,
+		.userdata = m,
+	};
+
+	return clock_watch_new(&m->clock, &params, err);
+}
+
+static int open_work(struct manager *m, struct err *err)
 {
 	struct events_params events = {
 		.instances = m->instances,
@@ -185,10 +218,14 @@ static void open_work(struct manager *m)
 	};
 
 	m->events = events_new(&events);
+	int r = open_clock(m, err);
+	if (r < 0)
+		return r;
 	struct authorities_params authorities = {
 		.loop = m->loop,
 		.store = m->store,
 		.events = m->events,
+		.clock = m->clock,
 		.log = &m->log,
 	};
 	m->authorities = authorities_new(&authorities);
@@ -197,6 +234,7 @@ static void open_work(struct manager *m)
 		.store = m->store,
 		.conf = m->loaded.conf,
 		.events = m->events,
+		.clock = m->clock,
 		.instances = m->instances,
 		.served = m->served,
 		.fleet = m->fleet,
@@ -206,6 +244,7 @@ static void open_work(struct manager *m)
 		.log = &m->log,
 	};
 	m->schedule = schedule_new(&m->env);
+	return 0;
 }
 
 static int open_control(struct manager *m, struct err *err)
@@ -299,7 +338,9 @@ int manager_new(struct manager **ret, struct loop *loop,
 	if (r < 0)
 		return r;
 	m->instances = instances_new(m->loaded.host, &m->log);
-	open_work(m);
+	r = open_work(m, err);
+	if (r < 0)
+		return r;
 	instances_follow(m->instances, m->loaded.conf);
 	*ret = TAKE_PTR(m);
 	return 0;
@@ -315,6 +356,7 @@ struct manager *manager_free(struct manager *m)
 	control_free(m->control);
 	schedule_free(m->schedule);
 	authorities_free(m->authorities);
+	clock_watch_free(m->clock);
 	events_free(m->events);
 	instances_free(m->instances);
 	m->fleet = fleet_free(m->fleet);
@@ -382,6 +424,8 @@ static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
 	if (instances_follow(m->instances, conf))
 		schedule_follow(m->schedule, conf, true);
 	authorities_follow(m->authorities, conf);
+	clock_watch_set_tolerance(
+		m->clock, conf_get_duration(root(m), "clock_tolerance"));
 	listeners_commit(m->listeners);
 	log_set_level(
 		(enum log_level)(LOG_LEVEL_ERROR + conf_get_int(root(m), "log_level")));

@@ -24,6 +24,7 @@ struct manager {
 	struct store *store;
 	struct instances *instances;
 	struct events *events;
+	struct clock_watch *clock;
 	struct served *served;
 	struct listeners *listeners;
 	struct fleet *fleet;

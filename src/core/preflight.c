@@ -7,20 +7,12 @@
 #include "store/ledger.h"
 #include "util/mem.h"
 
-/* No certificate of ours was made before this program: 2026-01-01. A clock before it is
- * one that was never set. */
-#define CLOCK_LEAST_USEC ((usec_t)1767225600 * USEC_PER_SEC)
-
 int preflight_check(struct store *store, const char *authority, usec_t wall_now_usec,
 	struct err *err)
 {
 	_cleanup_(store_hold_done) struct store_hold hold = { 0 };
 	char date[USEC_RFC3339_MAX];
 
-	if (wall_now_usec < CLOCK_LEAST_USEC)
-		return err_set(err, -EAGAIN,
-			"this machine's clock says %s, which cannot be: no order before it is set",
-			usec_format_rfc3339(wall_now_usec, date, sizeof(date)));
 	int r = store_ledger_get_hold(store, authority, "", wall_now_usec, &hold, err);
 	if (r < 0)
 		return r;

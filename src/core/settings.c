@@ -35,6 +35,8 @@ static const struct conf_setting root_settings[] = {
 	  "TLS contexts that a worker keeps in memory; others are asked of the manager when a client names them." },
 	{ "drain_timeout", CONF_DURATION, "10s", 0, DAY, NULL, NULL, NULL, 0,
 	  "How long live sessions may go on when Postseal is stopped." },
+	{ "clock_tolerance", CONF_DURATION, "1h", 60 * SEC, DAY, NULL, NULL, NULL, 0,
+	  "How far this machine's clock may be apart from what authorities say in their answers; beyond it no order is made, and there is an alarm." },
 	{ "notify", CONF_REFS, NULL, 0, 0, NULL, NULL, "notify", 0,
 	  "Who is told of events: names of notify blocks." },
 	{ "events_keep", CONF_INT, "100000", 100, 10000000, "rows", NULL, NULL, 0,

@@ -153,6 +153,22 @@ static json_t *format_turns(const struct loop *loop)
 		"worst_minute", format_turn(&turns.worst_minute));
 }
 
+/* What is wrong with the whole, each in one sentence. */
+static json_t *format_alarms(const struct manager *m)
+{
+	json_t *alarms = json_array();
+	const char *clock = clock_watch_get_alarm(m->clock);
+
+	if (clock)
+		json_array_append_new(alarms, json_string(clock));
+	return alarms;
+}
+
+bool status_has_alarm(const struct manager *m)
+{
+	return clock_watch_get_alarm(m->clock);
+}
+
 json_t *status_format_summary(struct manager *m, unsigned n_attention)
 {
 	struct link_stats stats;
@@ -178,6 +194,7 @@ json_t *status_format_summary(struct manager *m, unsigned n_attention)
 		s, "failed_handshakes", json_integer((json_int_t)stats.failed));
 	json_object_set_new(s, "uptime_usec",
 		json_integer((json_int_t)usec_sub(now, m->started_usec)));
+	json_object_set_new(s, "alarms", format_alarms(m));
 	json_object_set_new(s, "longest_turn_usec",
 		json_integer((json_int_t)loop_longest_turn(m->loop)));
 	json_object_set_new(s, "loop", format_turns(m->loop));
@@ -208,9 +225,11 @@ char *status_format_line(struct manager *m)
 
 	store_slot_each(m->store, NULL, count_slot, &line, NULL);
 	fleet_get_stats(m->fleet, &stats, &n_workers);
+	const char *alarm = clock_watch_get_alarm(m->clock);
 	return xasprintf(
-		"%u of %u certificates served, %u failed, %u jobs, %u workers, "
+		"%s%s%u of %u certificates served, %u failed, %u jobs, %u workers, "
 		"%llu connections",
-		line.n_served, line.n, line.n_failed, schedule_count(m->schedule),
-		n_workers, (unsigned long long)stats.connections);
+		alarm ? alarm : "", alarm ? "; " : "", line.n_served, line.n,
+		line.n_failed, schedule_count(m->schedule), n_workers,
+		(unsigned long long)stats.connections);
 }

@@ -10,5 +10,7 @@ json_t *status_format_slot(struct manager *manager, const struct store_slot *slo
 json_t *status_format_summary(struct manager *manager, unsigned n_attention);
 /* Does this row want a person? */
 bool status_needs_attention(const json_t *row);
+/* Does the whole want a person? */
+bool status_has_alarm(const struct manager *manager);
 /* One line for systemd's STATUS=; owned by the caller. */
 char *status_format_line(struct manager *manager);

@@ -39,6 +39,8 @@ static void on_row(const json_t *row, void *userdata)
 	if (summary) {
 		json_decref(status->summary);
 		status->summary = json_incref(summary);
+		if (json_array_size(json_view_array(summary, "alarms")) > 0)
+			status->wants_attention = true;
 		return;
 	}
 	json_array_append(status->rows, (json_t *)row);
@@ -171,6 +173,12 @@ static void print_summary(const struct status *status)
 
 	if (!s)
 		return;
+	const json_t *alarms = json_view_array(s, "alarms");
+	for (size_t i = 0; i < json_array_size(alarms); i++) {
+		const char *text = json_string_value(json_array_get(alarms, i));
+
+		print_line(status->ctl->out, "alarm: %s", text ? text : "?");
+	}
 	print_line(status->ctl->out,
 		"%" PRId64 " domains, %" PRId64 " want attention; %" PRId64
 		" workers, %" PRId64 " connections; up %s",

@@ -19,6 +19,11 @@ usec_t loop_clock_monotonic(void)
 	return clock_read(CLOCK_MONOTONIC);
 }
 
+usec_t loop_clock_boot(void)
+{
+	return clock_read(CLOCK_BOOTTIME);
+}
+
 usec_t loop_clock_wall(void)
 {
 	return clock_read(CLOCK_REALTIME);
@@ -52,6 +57,11 @@ int loop_enable_watchdog(struct loop *loop, struct err *err)
 usec_t loop_now(const struct loop *loop)
 {
 	return loop->ops->now(loop);
+}
+
+usec_t loop_boot_now(const struct loop *loop)
+{
+	return loop->ops->boot_now(loop);
 }
 
 usec_t loop_wall_now(const struct loop *loop)

@@ -23,6 +23,7 @@ struct loop_timer;
 struct loop_defer;
 struct loop_signal;
 struct loop_child;
+struct loop_wall_watch;
 
 enum {
 	LOOP_IN = 1 << 0,
@@ -54,6 +55,7 @@ typedef void loop_io_fn(struct loop_io *io, unsigned events, void *userdata);
 typedef void loop_timer_fn(struct loop_timer *timer, void *userdata);
 typedef void loop_defer_fn(void *userdata);
 typedef void loop_signal_fn(int signo, void *userdata);
+typedef void loop_wall_watch_fn(void *userdata);
 /* `status` as waitpid() gives it. */
 typedef void loop_child_fn(pid_t pid, int status, void *userdata);
 
@@ -71,6 +73,8 @@ int loop_enable_watchdog(struct loop *loop, struct err *err);
 
 /* Monotonic time of this turn; for deadlines. */
 usec_t loop_now(const struct loop *loop);
+/* The same, and it also runs while the machine sleeps; for what the calendar should say. */
+usec_t loop_boot_now(const struct loop *loop);
 /* Calendar time; for certificates and what is stored. */
 usec_t loop_wall_now(const struct loop *loop);
 /* Longest turn of the loop since the start, in microseconds of monotonic time. */
@@ -106,6 +110,12 @@ void loop_timer_disarm(struct loop_timer *timer);
 bool loop_timer_is_armed(const struct loop_timer *timer);
 struct loop_timer *loop_timer_free(struct loop_timer *timer);
 DEFINE_CLEANUP(struct loop_timer *, loop_timer_free)
+
+/* Reports each time that the calendar is set (or may have been: after a sleep). */
+int loop_wall_watch_new(struct loop_wall_watch **ret, struct loop *loop,
+	loop_wall_watch_fn *fn, void *userdata, struct err *err);
+struct loop_wall_watch *loop_wall_watch_free(struct loop_wall_watch *watch);
+DEFINE_CLEANUP(struct loop_wall_watch *, loop_wall_watch_free)
 
 /* Calls fn once, on a later turn; then the source is spent and still has to be freed. */
 #define loop_defer_new(loop, fn, userdata) \

@@ -82,6 +82,11 @@ static usec_t epoll_loop_now(const struct loop *loop)
 	return l->is_running ? l->now_usec : loop_clock_monotonic();
 }
 
+static usec_t epoll_loop_boot_now(const struct loop *loop)
+{
+	return loop_clock_boot();
+}
+
 static usec_t epoll_loop_wall_now(const struct loop *loop)
 {
 	return loop_clock_wall();
@@ -454,6 +459,7 @@ static const struct loop_ops epoll_ops = {
 	.run = epoll_loop_run,
 	.exit = epoll_loop_exit,
 	.now = epoll_loop_now,
+	.boot_now = epoll_loop_boot_now,
 	.wall_now = epoll_loop_wall_now,
 	.longest_turn = epoll_loop_longest_turn,
 	.io_new = epoll_io_new,

@@ -14,6 +14,7 @@ struct loop_ops {
 	void (*exit)(struct loop *loop, int code);
 	int (*enable_watchdog)(struct loop *loop, struct err *err); /* NULL: no-op */
 	usec_t (*now)(const struct loop *loop);
+	usec_t (*boot_now)(const struct loop *loop);
 	usec_t (*wall_now)(const struct loop *loop);
 	usec_t (*longest_turn)(const struct loop *loop);
 	/* NULL: it knows the longest alone */
@@ -36,6 +37,11 @@ struct loop_ops {
 	struct loop_defer *(*defer_new)(
 		struct loop *loop, loop_defer_fn *fn, void *userdata);
 	struct loop_defer *(*defer_free)(struct loop_defer *defer);
+
+	/* NULL, both: a timerfd. */
+	int (*wall_watch_new)(struct loop_wall_watch **ret, struct loop *loop,
+		loop_wall_watch_fn *fn, void *userdata, struct err *err);
+	struct loop_wall_watch *(*wall_watch_free)(struct loop_wall_watch *watch);
 };
 
 struct loop {
@@ -58,7 +64,12 @@ struct loop_defer {
 	const char *name;  /* static; of its function */
 };
 
+struct loop_wall_watch {
+	struct loop *loop; /* borrowed; outlives the source */
+};
+
 /* The real clocks. */
 usec_t loop_clock_monotonic(void);
+usec_t loop_clock_boot(void);
 usec_t loop_clock_wall(void);
 usec_t loop_clock_cpu(void); /* of this thread */

@@ -117,6 +117,11 @@ static usec_t sdevent_now(const struct loop *loop)
 	return read_clock(loop, CLOCK_MONOTONIC);
 }
 
+static usec_t sdevent_boot_now(const struct loop *loop)
+{
+	return read_clock(loop, CLOCK_BOOTTIME);
+}
+
 static usec_t sdevent_wall_now(const struct loop *loop)
 {
 	return read_clock(loop, CLOCK_REALTIME);
@@ -326,6 +331,7 @@ static const struct loop_ops sdevent_ops = {
 	.exit = sdevent_exit,
 	.enable_watchdog = sdevent_enable_watchdog,
 	.now = sdevent_now,
+	.boot_now = sdevent_boot_now,
 	.wall_now = sdevent_wall_now,
 	.longest_turn = sdevent_longest_turn,
 	.get_turns = sdevent_get_turns,

@@ -13,6 +13,8 @@
 #include "util/mem.h"
 
 #define DUE_MANY 1000
+/* Nobody puts off a slot without a certificate for longer. */
+#define WAIT_MAX_USEC (3 * USEC_PER_DAY)
 
 void store_slot_done(struct store_slot *slot)
 {
@@ -141,6 +143,17 @@ int store_slot_set_due(
 	store_stmt_bind_usec(&q, due_usec);
 	store_stmt_bind_int(&q, id);
 	return store_stmt_run_on(&q, "slot", id);
+}
+
+int store_slot_rewind(struct store *store, usec_t wall_usec, struct err *err)
+{
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	store_stmt_open(&q, store, STORE_STMT_SLOT_REWIND, err);
+	store_stmt_bind_usec(&q, wall_usec);
+	store_stmt_bind_usec(&q, usec_add(wall_usec, WAIT_MAX_USEC));
+	int r = store_stmt_run(&q);
+	return r < 0 ? r : (int)sqlite3_changes64(store->db);
 }
 
 int store_slot_find_due(

@@ -40,6 +40,10 @@ int store_slot_save(
 /* The time alone: also of a slot whose row cannot be read (-EUCLEAN). */
 int store_slot_set_due(
 	struct store *store, int64_t id, usec_t due_usec, struct err *err);
+/* Makes due what a clock that was ahead has put off beyond its reason: tried after
+ * `wall`, or due both later than any wait from now and than its certificate ends.
+ * Returns how many or < 0. */
+int store_slot_rewind(struct store *store, usec_t wall_usec, struct err *err);
 /* The not removed slot that is due first: its id and time. 0, STORE_E_NOT_FOUND. */
 int store_slot_find_due(
 	struct store *store, int64_t *ret_id, usec_t *ret_due_usec, struct err *err);

@@ -55,6 +55,10 @@
 		" attempts = ?9, attempted_usec = ?10, error = ?11, challenges = ?12," \
 		" removed = ?13, expires_usec = " STORE_SQL_EXPIRES " WHERE id = ?14") \
 	X(SLOT_SET_DUE, "UPDATE slot SET due_usec = ? WHERE id = ?") \
+	X(SLOT_REWIND, \
+		"UPDATE slot SET due_usec = ?1, attempted_usec = min(attempted_usec, ?1)" \
+		" WHERE removed = 0 AND (attempted_usec > ?1" \
+		"  OR (due_usec > ?2 AND due_usec > expires_usec))") \
 	X(SLOT_FIND_DUE, \
 		"SELECT id, due_usec FROM slot INDEXED BY slot_due WHERE removed = 0" \
 		" ORDER BY due_usec LIMIT 1") \

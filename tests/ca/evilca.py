@@ -24,6 +24,7 @@ import secrets
 import signal
 import ssl
 import threading
+import time
 import urllib.request
 
 import jose
@@ -55,6 +56,7 @@ class Rule:
 class EvilCa:
     def __init__(self, port, cert_file, key_file, http_port=None):
         self.port = port
+        self.date_offset = 0  # seconds that its clock is wrong by
         self.base = f"https://{HOST}:{port}"
         self.directory = f"{self.base}/directory"
         self.http_port = http_port  # set: http-01 is really looked at
@@ -382,6 +384,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
+
+    def date_time_string(self, timestamp=None):
+        """Of the Date of each answer."""
+        return super().date_time_string(time.time() + self.server.ca.date_offset)
 
     do_GET = do_HEAD = do_POST = _serve
 

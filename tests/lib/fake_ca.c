@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/lib/fake_http.h"
+#include "tests/lib/fake_loop.h"
 #include "tests/lib/test_ca.h"
 #include "util/base64url.h"
 #include "util/json_view.h"
@@ -30,6 +31,7 @@ struct fake_ca {
 	unsigned window_of; /* n_certificates that the window is for */
 	unsigned n_nonces, n_accounts, n_orders, n_certificates, n_ari, n_requests;
 	const char *retry_after; /* borrowed */
+	int64_t date_off_sec;    /* its own clock is wrong */
 	char *replaces;          /* owned; of the last newOrder; NULL = nothing */
 	usec_t issued_usec;      /* wall; of the last certificate */
 	struct fake_order order[ORDERS_MAX];
@@ -57,6 +59,24 @@ struct fake_ca *fake_ca_free(struct fake_ca *ca)
 	free(ca->replaces);
 	free(ca);
 	return NULL;
+}
+
+/* The time at the CA: whoever sets our wall clock does not set its. */
+static usec_t ca_now(const struct fake_ca *ca)
+{
+	return FAKE_LOOP_START_WALL_USEC +
+	       usec_sub(loop_now(ca->loop), FAKE_LOOP_START_USEC);
+}
+
+static void add_date(const struct fake_ca *ca, struct fake_http_answer *answer)
+{
+	const time_t now = (time_t)(ca_now(ca) / USEC_PER_SEC) + ca->date_off_sec;
+	struct tm tm;
+	char text[64];
+
+	gmtime_r(&now, &tm);
+	strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	fake_http_add_header(answer, "Date", text);
 }
 
 /* --- answers ------------------------------------------------------------------------------- */
@@ -145,7 +165,7 @@ static struct window plain_window(struct fake_ca *ca)
 {
 	if (ca->n_certificates > ca->window_of) {
 		ca->window_of = ca->n_certificates;
-		ca->start_usec = loop_wall_now(ca->loop) + 60 * USEC_PER_DAY;
+		ca->start_usec = ca_now(ca) + 60 * USEC_PER_DAY;
 		ca->end_usec = ca->start_usec + USEC_PER_DAY;
 	}
 	return (struct window){ ca->start_usec, ca->end_usec };
@@ -153,7 +173,7 @@ static struct window plain_window(struct fake_ca *ca)
 
 static struct window find_window(struct fake_ca *ca)
 {
-	const usec_t now = loop_wall_now(ca->loop), year = 365 * USEC_PER_DAY;
+	const usec_t now = ca_now(ca), year = 365 * USEC_PER_DAY;
 	const usec_t end = usec_add(ca->issued_usec, ca->lifetime_usec);
 
 	switch (ca->trouble) {
@@ -250,7 +270,7 @@ static void new_order(
 static void finalize(struct fake_ca *ca, unsigned i, const json_t *payload,
 	struct fake_http_answer *answer)
 {
-	const time_t now = (time_t)(loop_wall_now(ca->loop) / USEC_PER_SEC);
+	const time_t now = (time_t)(ca_now(ca) / USEC_PER_SEC);
 	struct test_ca_leaf leaf = {
 		.not_before = now - 3600,
 		.not_after = now - 3600 + (time_t)(ca->lifetime_usec / USEC_PER_SEC),
@@ -261,7 +281,7 @@ static void finalize(struct fake_ca *ca, unsigned i, const json_t *payload,
 
 	if (csr && base64url_parse(csr, &der, &len, NULL) >= 0) {
 		ca->n_certificates++;
-		ca->issued_usec = loop_wall_now(ca->loop);
+		ca->issued_usec = ca_now(ca);
 		if (ca->trouble == FAKE_CA_WRONG_KEY)
 			test_ca_issue(ca->ca, &leaf, &ca->order[i].chain, NULL);
 		else
@@ -325,6 +345,7 @@ static void handle(const struct fake_http_request *req, struct fake_http_answer 
 	}
 	snprintf(nonce, sizeof(nonce), "nonce-%u", ++ca->n_nonces);
 	fake_http_add_header(answer, "Replay-Nonce", nonce);
+	add_date(ca, answer);
 	json_t *payload = parse_payload(req);
 	if (strcmp(path, "/dir") == 0)
 		answer_directory(ca, answer);
@@ -369,6 +390,11 @@ void fake_ca_set_window(struct fake_ca *ca, usec_t start_usec, usec_t end_usec)
 void fake_ca_set_retry_after(struct fake_ca *ca, const char *text)
 {
 	ca->retry_after = text;
+}
+
+void fake_ca_set_date(struct fake_ca *ca, int64_t off_sec)
+{
+	ca->date_off_sec = off_sec;
 }
 
 unsigned fake_ca_count_accounts(const struct fake_ca *ca)

@@ -49,6 +49,10 @@ void fake_ca_set_window(struct fake_ca *ca, usec_t start_usec, usec_t end_usec);
 /* ARI: what its answers say in Retry-After; "" = nothing. Borrowed. */
 void fake_ca_set_retry_after(struct fake_ca *ca, const char *text);
 
+/* Its Date and its certificates go by the fake loop's monotonic clock: setting the wall
+ * clock makes ours wrong. By this its Date is off by so much. */
+void fake_ca_set_date(struct fake_ca *ca, int64_t off_sec);
+
 unsigned fake_ca_count_accounts(const struct fake_ca *ca);
 unsigned fake_ca_count_orders(const struct fake_ca *ca);
 unsigned fake_ca_count_certificates(const struct fake_ca *ca);

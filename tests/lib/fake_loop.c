@@ -13,6 +13,7 @@ struct fake_loop {
 	struct loop base;
 	struct list timers;   /* of fake_timer: armed, in the order they were set */
 	struct list deferred; /* of fake_defer */
+	struct list watches;  /* of fake_watch */
 	unsigned n_sources;
 	usec_t now_usec;
 	usec_t wall_usec;
@@ -33,6 +34,14 @@ struct fake_defer {
 	struct loop_defer base;
 	struct list link; /* not linked: spent */
 	loop_defer_fn *fn;
+	void *userdata; /* borrowed */
+};
+
+struct fake_watch {
+	struct loop_wall_watch base;
+	struct list link;
+	struct loop_defer *defer; /* owned; the clock was set */
+	loop_wall_watch_fn *fn;
 	void *userdata; /* borrowed */
 };
 
@@ -58,6 +67,12 @@ static struct loop *fake_free(struct loop *loop)
 }
 
 static usec_t fake_now(const struct loop *loop)
+{
+	return to_loop(loop)->now_usec;
+}
+
+/* It never sleeps. */
+static usec_t fake_boot_now(const struct loop *loop)
 {
 	return to_loop(loop)->now_usec;
 }
@@ -192,6 +207,41 @@ static struct loop_defer *fake_defer_free(struct loop_defer *base)
 	return NULL;
 }
 
+/* --- the wall clock being set ------------------------------------------------------- */
+
+static int fake_watch_new(struct loop_wall_watch **ret, struct loop *loop,
+	loop_wall_watch_fn *fn, void *userdata, struct err *err)
+{
+	struct fake_watch *watch = xnew(struct fake_watch);
+
+	watch->base.loop = loop;
+	watch->fn = fn;
+	watch->userdata = userdata;
+	list_append(&to_loop(loop)->watches, &watch->link);
+	to_loop(loop)->n_sources++;
+	*ret = &watch->base;
+	return 0;
+}
+
+static struct loop_wall_watch *fake_watch_free(struct loop_wall_watch *base)
+{
+	struct fake_watch *watch = container_of(base, struct fake_watch, base);
+
+	list_remove(&watch->link);
+	loop_defer_free(watch->defer);
+	to_loop(base->loop)->n_sources--;
+	free(watch);
+	return NULL;
+}
+
+static void on_wall_set(void *userdata)
+{
+	struct fake_watch *watch = userdata;
+
+	watch->defer = loop_defer_free(watch->defer);
+	watch->fn(watch->userdata);
+}
+
 /* --- what moves it ----------------------------------------------------------------- */
 
 static void call_timer(struct fake_timer *timer)
@@ -305,7 +355,12 @@ static int fake_run(struct loop *loop, struct err *err)
 
 void fake_loop_set_wall(struct loop *loop, usec_t wall_usec)
 {
+	struct fake_watch *watch;
+
 	to_loop(loop)->wall_usec = wall_usec;
+	list_foreach(watch, &to_loop(loop)->watches, link)
+		if (!watch->defer)
+			watch->defer = loop_defer_new(loop, on_wall_set, watch);
 }
 
 usec_t fake_loop_next(const struct loop *loop)
@@ -331,6 +386,7 @@ static const struct loop_ops fake_ops = {
 	.run = fake_run,
 	.exit = fake_exit,
 	.now = fake_now,
+	.boot_now = fake_boot_now,
 	.wall_now = fake_wall_now,
 	.longest_turn = fake_longest_turn,
 	.io_new = fake_io_new,
@@ -342,6 +398,8 @@ static const struct loop_ops fake_ops = {
 	.timer_free = fake_timer_free,
 	.defer_new = fake_defer_new,
 	.defer_free = fake_defer_free,
+	.wall_watch_new = fake_watch_new,
+	.wall_watch_free = fake_watch_free,
 };
 
 struct loop *fake_loop_new(void)
@@ -351,6 +409,7 @@ struct loop *fake_loop_new(void)
 	l->base.ops = &fake_ops;
 	list_init(&l->timers);
 	list_init(&l->deferred);
+	list_init(&l->watches);
 	l->now_usec = FAKE_LOOP_START_USEC;
 	l->wall_usec = FAKE_LOOP_START_WALL_USEC;
 	return &l->base;

@@ -39,7 +39,8 @@ bool fake_loop_run_until_idle(struct loop *loop, usec_t limit_usec);
 /* The same, until *flag is true; false when idle or at the limit before that. */
 bool fake_loop_run_until(struct loop *loop, const bool *flag, usec_t limit_usec);
 
-/* Somebody sets the wall clock; the monotonic one is not moved. */
+/* Somebody sets the wall clock; the monotonic one is not moved. Who watches it is told on
+ * the next turn. */
 void fake_loop_set_wall(struct loop *loop, usec_t wall_usec);
 
 /* Monotonic time of the next call: now if something is ready, USEC_NEVER if idle. */

@@ -119,6 +119,7 @@ static struct authority *get_authority(
 		.loop = f->loop,
 		.store = f->store,
 		.events = f->events,
+		.clock = f->clock,
 		.conf = f->conf,
 		.block = block,
 		.http = f->http,
@@ -144,6 +145,18 @@ static void open_conf(struct life *f)
 	instances_follow(f->instances, f->conf);
 }
 
+/* As the manager does it. */
+static void on_clock_set(usec_t back_usec, void *userdata)
+{
+	struct life *f = userdata;
+
+	if (back_usec > USEC_PER_SEC)
+		assert_true(
+			store_slot_rewind(f->store, loop_wall_now(f->loop), NULL) >= 0);
+	if (f->schedule)
+		schedule_run(f->schedule);
+}
+
 void life_start(struct life *f)
 {
 	struct slots_change change;
@@ -157,12 +170,22 @@ void life_start(struct life *f)
 		.loop = f->loop,
 	};
 	f->events = events_new(&events);
+	struct clock_watch_params clock = {
+		.loop = f->loop,
+		.events = f->events,
+		.build_usec = FAKE_LOOP_START_WALL_USEC - USEC_PER_DAY,
+		.tolerance_usec = USEC_PER_HOUR,
+		.on_set = on_clock_set,
+		.userdata = f,
+	};
+	assert_int_equal(clock_watch_new(&f->clock, &clock, NULL), 0);
 	f->served = served_new(f->store);
 	f->env = (struct job_env){
 		.loop = f->loop,
 		.store = f->store,
 		.conf = f->conf,
 		.events = f->events,
+		.clock = f->clock,
 		.instances = f->instances,
 		.served = f->served,
 		.get_authority = get_authority,
@@ -171,6 +194,7 @@ void life_start(struct life *f)
 	usec_t now = loop_wall_now(f->loop);
 	assert_int_equal(slots_follow(f->store, f->conf, now, &change, NULL), 0);
 	assert_true(slots_recover(f->store, now, NULL) >= 0);
+	assert_true(store_slot_rewind(f->store, now, NULL) >= 0);
 	f->schedule = schedule_new(&f->env);
 	schedule_run(f->schedule);
 }
@@ -180,6 +204,7 @@ void life_kill(struct life *f)
 {
 	f->schedule = schedule_free(f->schedule);
 	f->authority = authority_free(f->authority);
+	clock_watch_free(f->clock);
 	served_free(f->served);
 	events_free(f->events);
 	instances_free(f->instances);

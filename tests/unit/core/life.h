@@ -34,6 +34,7 @@ struct life {
 	struct conf *conf;
 	struct instances *instances;
 	struct events *events;
+	struct clock_watch *clock;
 	struct served *served;
 	struct authority *authority;
 	struct job_env env;

@@ -27,6 +27,8 @@ static const char *const bad[] = { SERVED, FAILED, SUMMARY("1"), NULL };
 static const char *const empty[] = { SUMMARY("0"), NULL };
 static const char *const held_up[] = {
 	"{\"summary\":{\"loop\":{\"worst_hour\":{\"held_usec\":350000,\"source\":\"on_x\"}}}}", NULL };
+static const char *const alarm[] = { SERVED,
+	"{\"summary\":{\"domains\":1,\"alarms\":[\"the clock is wrong \\u001b[31m\",7]}}", NULL };
 static const char *const odd[] = { "{}", "{\"domain\":5,\"served\":[3,{}],\"names\":[7]}", NULL };
 static const char *const twice[] = {
 	"{\"domain\":\"a.example\",\"key_type\":\"ecdsa-p256\",\"state\":\"due\"}",
@@ -78,6 +80,17 @@ static void test_attention(void **state)
 	f->code = COMMAND_ATTENTION;
 	fixture_call(f, "status");
 	assert_int_equal(f->exit_code, CTL_ATTENTION);
+}
+
+static void test_alarm(void **state)
+{
+	struct fixture *f = *state;
+
+	f->rows = alarm;
+	fixture_call(f, "status");
+	assert_int_equal(f->exit_code, CTL_ATTENTION);
+	assert_non_null(
+		strstr(f->out, "\nalarm: the clock is wrong ?[31m\nalarm: ?\n"));
 }
 
 static void test_nothing(void **state)
@@ -175,6 +188,7 @@ int main(void)
 		fixture_test(test_lines),
 		fixture_test(test_long_turn),
 		fixture_test(test_attention),
+		fixture_test(test_alarm),
 		fixture_test(test_nothing),
 		fixture_test(test_several_certificates),
 		fixture_test(test_full),

@@ -65,6 +65,32 @@ static void test_clock(void **state)
 	assert_int_equal(seen.n, 3);
 }
 
+static void on_wall_set(void *userdata)
+{
+	++*(unsigned *)userdata;
+}
+
+static void test_wall_watch(void **state)
+{
+	_cleanup_(loop_freep) struct loop *loop = fake_loop_new();
+	struct loop_wall_watch *watch = NULL;
+	unsigned n = 0;
+
+	assert_int_equal(loop_wall_watch_new(&watch, loop, on_wall_set, &n, NULL), 0);
+	fake_loop_advance(loop, USEC_PER_DAY);
+	assert_int_equal(n, 0);
+	usec_t boot = loop_boot_now(loop);
+	fake_loop_set_wall(loop, USEC_PER_DAY);
+	assert_int_equal(n, 0);
+	fake_loop_run_ready(loop);
+	assert_int_equal(n, 1);
+	assert_int_equal(loop_boot_now(loop), boot);
+	fake_loop_set_wall(loop, 0);
+	loop_wall_watch_free(watch);
+	fake_loop_run_ready(loop);
+	assert_int_equal(n, 1);
+}
+
 static void test_run(void **state)
 {
 	_cleanup_(loop_freep) struct loop *loop = fake_loop_new();
@@ -188,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_wall_watch),
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_cancel),

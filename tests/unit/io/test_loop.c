@@ -235,6 +235,24 @@ static void test_wall_time_passed(struct fixture *f)
 	assert_int_equal(f->n_calls, 2);
 }
 
+static void on_wall_set(void *userdata)
+{
+	struct fixture *f = userdata;
+
+	f->n_calls++;
+}
+
+/* Nobody sets the clock here: it is had, stays silent, and goes. */
+static void test_wall_watch(struct fixture *f)
+{
+	_cleanup_(loop_wall_watch_freep) struct loop_wall_watch *watch = NULL;
+
+	assert_int_equal(loop_wall_watch_new(&watch, f->loop, on_wall_set, f, NULL), 0);
+	assert_int_equal(run_for(f, 3000), 0);
+	assert_int_equal(f->n_calls, 0);
+	assert_true(loop_boot_now(f->loop) >= loop_now(f->loop) - USEC_PER_SEC);
+}
+
 static void on_timer_again(struct loop_timer *timer, void *userdata)
 {
 	struct fixture *f = userdata;
@@ -388,6 +406,7 @@ static const struct {
 	{ "io errors", test_io_errors },
 	{ "timers", test_timers },
 	{ "a time that has passed", test_wall_time_passed },
+	{ "a watch of the clock", test_wall_watch },
 	{ "timer sets itself", test_timer_sets_itself },
 	{ "timer frees all", test_timer_frees_all },
 	{ "defer", test_defer },
