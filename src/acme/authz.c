@@ -393,6 +393,7 @@ static int read_authz(struct acme_authz *op, const json_t *json, struct err *err
 static void make_offer(struct acme_authz *op)
 {
 	op->offer = (struct acme_offer){
+		.url = op->url,
 		.name = op->name,
 		.is_wildcard = op->is_wildcard,
 		.challenge = op->challenge,

@@ -24,6 +24,7 @@ struct acme_challenge {
 };
 
 struct acme_offer {
+	const char *url;  /* of the authorization */
 	const char *name; /* identifier value, without "*." */
 	bool is_wildcard;
 	const struct acme_challenge *challenge;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "acme/authz.h"
 #include "pki/csr.h"
 #include "util/fault.h"
 #include "util/mem.h"
@@ -66,18 +67,61 @@ static int on_authz_changed(
 
 	xstrset(&authz->name, facts->name);
 	xstrset(&authz->state, facts->state);
-	xstrset(&authz->challenge, facts->challenge);
-	xstrset(&authz->challenge_url, facts->challenge_url);
-	xstrset(&authz->token, facts->token);
-	authz->presented = facts->presented;
+	/* Which answer stands is known better below, also from an earlier life. */
+	if (facts->challenge) {
+		xstrset(&authz->challenge, facts->challenge);
+		xstrset(&authz->challenge_url, facts->challenge_url);
+		xstrset(&authz->token, facts->token);
+	}
 	return store_authorization_save(intent->store, authz, err);
+}
+
+/* --- what stands outside ------------------------------------------------------------- */
+
+int intent_present(struct intent *intent, const struct acme_offer *offer, size_t index,
+	struct err *err)
+{
+	const struct acme_challenge *challenge = &offer->challenge[index];
+	struct store_authorization *authz = get_authorization(intent, offer->url);
+
+	xstrset(&authz->name, offer->name);
+	xstrset(&authz->challenge, challenge->type);
+	xstrset(&authz->challenge_url, challenge->url);
+	xstrset(&authz->token, challenge->token);
+	if (!authz->state)
+		authz->state = xstrdup(acme_authz_state_name(ACME_AUTHZ_SOLVE));
+	authz->presented = true;
+	return store_authorization_save(intent->store, authz, err);
+}
+
+int intent_withdraw(
+	struct intent *intent, const char *url, const char *type, struct err *err)
+{
+	for (size_t i = 0; i < intent->n_authz; i++) {
+		struct store_authorization *authz = &intent->authz[i];
+
+		if (!authz->presented || strcmp(authz->url, url) != 0 ||
+			strcmp(authz->challenge, type) != 0)
+			continue;
+		authz->presented = false;
+		return store_authorization_save(intent->store, authz, err);
+	}
+	return 0;
 }
 
 /* --- the row -------------------------------------------------------------------------- */
 
 static int on_stored(const struct store_authorization *stored, void *userdata)
 {
-	get_authorization(userdata, stored->url)->id = stored->id;
+	struct store_authorization *authz = get_authorization(userdata, stored->url);
+
+	authz->id = stored->id;
+	authz->presented = stored->presented;
+	xstrset(&authz->name, stored->name);
+	xstrset(&authz->state, stored->state);
+	xstrset(&authz->challenge, stored->challenge);
+	xstrset(&authz->challenge_url, stored->challenge_url);
+	xstrset(&authz->token, stored->token);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "acme/order.h"
+#include "acme/solver.h"
 #include "pki/key.h"
 #include "store/order.h"
 #include "store/slot.h"
@@ -32,5 +33,12 @@ const struct acme_progress *intent_get_progress(const struct intent *intent);
 int intent_load_key(const struct intent *intent, struct key **ret, struct err *err);
 int intent_format_csr(
 	const struct intent *intent, uint8_t **ret, size_t *ret_len, struct err *err);
+/* The answer to that challenge is about to be given: stored before it is. */
+int intent_present(struct intent *intent, const struct acme_offer *offer, size_t index,
+	struct err *err);
+/* Its plugin has cleaned up the answer of that type at that authorization. What is not
+ * noted so is left to core/leftovers.h. */
+int intent_withdraw(
+	struct intent *intent, const char *url, const char *type, struct err *err);
 /* Nothing more to do for this order. */
 int intent_finish(struct intent *intent, struct err *err);

@@ -767,6 +767,23 @@ static int load_facts(struct job *job, int64_t slot_id, struct err *err)
 	return r < 0 ? r : 0;
 }
 
+static int on_present(
+	void *userdata, const struct acme_offer *offer, size_t index, struct err *err)
+{
+	struct job *job = userdata;
+
+	return intent_present(job->intent, offer, index, err);
+}
+
+/* What is not stored is cleaned up once more. */
+static void on_withdrawn(void *userdata, const char *url, const char *type)
+{
+	struct job *job = userdata;
+
+	if (job->intent)
+		intent_withdraw(job->intent, url, type, NULL);
+}
+
 static int find_domain(struct job *job, struct err *err)
 {
 	job->domain = conf_find_block(job->conf, "domain", job->slot.domain);
@@ -801,6 +818,7 @@ int job_start(struct job **ret, const struct job_params *params, job_done_fn *do
 	job->log = (struct log_ctx){ env->log, "CERT", job->subject };
 	struct solver_params solver = {
 		.loop = env->loop,
+		.record = { on_present, on_withdrawn, job },
 		.domain = job->domain,
 		.instances = env->instances,
 		.log = &job->log,

@@ -10,6 +10,7 @@
 #include "core/events.h"
 #include "core/fleet.h"
 #include "core/instances.h"
+#include "core/leftovers.h"
 #include "core/served.h"
 
 /* What jobs work with; one for the whole manager, everything borrowed. */
@@ -21,6 +22,7 @@ struct job_env {
 	struct clock_watch *clock; /* NULL: the clock is right (tests) */
 	struct instances *instances;
 	struct served *served;
+	struct leftovers *leftovers;       /* NULL in tests */
 	struct fleet *fleet;               /* NULL: no front (tests) */
 	const struct listeners *listeners; /* NULL with fleet NULL */
 	/* The authority of a block; NULL with err when it cannot be opened. */

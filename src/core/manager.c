@@ -229,6 +229,13 @@ static int open_work(struct manager *m, struct err *err)
 		.log = &m->log,
 	};
 	m->authorities = authorities_new(&authorities);
+	struct leftovers_params leftovers = {
+		.loop = m->loop,
+		.store = m->store,
+		.instances = m->instances,
+		.log = &m->log,
+	};
+	m->leftovers = leftovers_new(&leftovers);
 	m->env = (struct job_env){
 		.loop = m->loop,
 		.store = m->store,
@@ -237,6 +244,7 @@ static int open_work(struct manager *m, struct err *err)
 		.clock = m->clock,
 		.instances = m->instances,
 		.served = m->served,
+		.leftovers = m->leftovers,
 		.fleet = m->fleet,
 		.listeners = m->listeners,
 		.get_authority = get_authority,
@@ -355,6 +363,7 @@ struct manager *manager_free(struct manager *m)
 	loop_timer_free(m->status_timer);
 	control_free(m->control);
 	schedule_free(m->schedule);
+	leftovers_free(m->leftovers);
 	authorities_free(m->authorities);
 	clock_watch_free(m->clock);
 	events_free(m->events);
@@ -392,6 +401,7 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 			"%u certificate%s under way at the last end, and taken up again",
 			m->n_taken_up, m->n_taken_up == 1 ? " was" : "s were");
 	loop_timer_set_after(m->status_timer, USEC_PER_SEC);
+	leftovers_run(m->leftovers);
 	schedule_run(m->schedule);
 }
 
@@ -419,6 +429,7 @@ static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
 	bool is_stale = authorities_is_stale(m->authorities, conf);
 
 	schedule_follow(m->schedule, conf, is_stale);
+	leftovers_stop(m->leftovers);
 	m->loaded.conf = conf;
 	m->env.conf = conf;
 	if (instances_follow(m->instances, conf))
@@ -436,6 +447,7 @@ static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
 		events_add(m->events, LOG_LEVEL_INFO, "reload", NULL,
 			"configuration in force: %u slots added, %u changed, %u removed",
 			change.added, change.changed, change.removed);
+	leftovers_run(m->leftovers);
 	schedule_run(m->schedule);
 	conf_unref(old);
 	return r;

@@ -29,6 +29,7 @@ struct manager {
 	struct listeners *listeners;
 	struct fleet *fleet;
 	struct authorities *authorities;
+	struct leftovers *leftovers;
 	struct job_env env;
 	struct schedule *schedule;
 	struct control *control;

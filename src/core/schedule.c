@@ -83,6 +83,7 @@ static void on_job_done(bool ok, void *userdata)
 	int64_t slot_id = r->slot_id;
 
 	running_free(r);
+	leftovers_run(schedule->env->leftovers);
 	tell_watches(schedule, slot_id, ok);
 	schedule_run(schedule);
 }

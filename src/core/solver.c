@@ -37,6 +37,7 @@ struct solver {
 	const struct conf_block *domain;   /* borrowed */
 	const struct instances *instances; /* borrowed */
 	const struct log_ctx *log;         /* borrowed */
+	struct solver_record record;       /* borrowed userdata */
 	struct acme_solver solver;         /* what the protocol sees */
 	struct list solves;                /* solve.entry */
 	struct list cleanups;              /* cleanup.entry */
@@ -73,6 +74,8 @@ struct solve {
 
 struct cleanup {
 	struct list entry;
+	struct solver *solver;    /* borrowed */
+	char *url, *type;         /* owned */
 	struct plugin_call *call; /* owned */
 };
 
@@ -299,7 +302,6 @@ static void go_on(struct solve *s, const struct plugin_result *result)
 		s->state = SOLVE_WANT;
 		break;
 	case SOLVE_WANT:
-		FAULT("answer-not-presented");
 		xstrset(&s->saved, result->saved);
 		s->state = SOLVE_PRESENT;
 		break;
@@ -337,6 +339,23 @@ static void on_call_done(const struct plugin_result *result, void *userdata)
 	solve_step(s);
 }
 
+/* After a crash somebody has to know what may stand. */
+static void step_present(struct solve *s)
+{
+	const struct solver_record *record = &s->solver->record;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (record->present && record->present(record->userdata, s->offer,
+				       (size_t)s->index, &err) < 0) {
+		_cleanup_(freep) char *text = err_format(&err);
+		pass_over(s, text);
+		solve_step(s);
+		return;
+	}
+	FAULT("answer-not-presented");
+	call_plugin(s, PLUGIN_CHALLENGE_PRESENT);
+}
+
 static void step_ready(struct solve *s)
 {
 	if (policy_get_self_check(s->solver->domain) == POLICY_SELF_CHECK_OFF)
@@ -358,7 +377,7 @@ static void solve_step(struct solve *s)
 		call_plugin(s, PLUGIN_CHALLENGE_WANT);
 		break;
 	case SOLVE_PRESENT:
-		call_plugin(s, PLUGIN_CHALLENGE_PRESENT);
+		step_present(s);
 		break;
 	case SOLVE_READY:
 		step_ready(s);
@@ -406,12 +425,20 @@ static void cleanup_free(struct cleanup *c)
 {
 	list_remove(&c->entry);
 	plugin_call_cancel(c->call);
+	free(c->type);
+	free(c->url);
 	free(c);
 }
 
 static void on_cleanup_done(const struct plugin_result *result, void *userdata)
 {
-	cleanup_free(userdata);
+	struct cleanup *c = userdata;
+	const struct solver_record *record = &c->solver->record;
+
+	FAULT("answer-cleaned-up");
+	if (record->withdraw && result->outcome == POSTSEAL_OK)
+		record->withdraw(record->userdata, c->url, c->type);
+	cleanup_free(c);
 }
 
 /* Whoever presents that type. */
@@ -441,6 +468,9 @@ static void cleanup(void *userdata, const struct acme_offer *offer, size_t index
 		format_key_authorization(offer, challenge);
 	struct postseal_task task = make_task(solver, offer, challenge);
 	struct cleanup *c = xnew(struct cleanup);
+	c->solver = solver;
+	c->url = xstrdup(offer->url);
+	c->type = xstrdup(challenge->type);
 	list_append(&solver->cleanups, &c->entry);
 	task.key_authorization = key_authorization;
 	if (plugin_challenge_start(&c->call, instance, PLUGIN_CHALLENGE_CLEANUP, &task,
@@ -458,6 +488,7 @@ struct solver *solver_new(const struct solver_params *params)
 	solver->domain = params->domain;
 	solver->instances = params->instances;
 	solver->log = params->log;
+	solver->record = params->record;
 	solver->note = (struct buf)BUF_INIT(NOTE_BYTES_MAX * 2);
 	list_init(&solver->solves);
 	list_init(&solver->cleanups);

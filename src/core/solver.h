@@ -11,16 +11,25 @@
 
 struct solver;
 
+/* Keeps what stands outside; NULLs of a whole record that is all zero: nobody does. */
+struct solver_record {
+	/* < 0: it is not presented. */
+	int (*present)(void *userdata, const struct acme_offer *offer, size_t index,
+		struct err *err);
+	void (*withdraw)(void *userdata, const char *url, const char *type);
+	void *userdata;
+};
+
 struct solver_params {
 	struct loop *loop;
+	struct solver_record record;
 	const struct conf_block *domain;   /* borrowed */
 	const struct instances *instances; /* borrowed */
 	const struct log_ctx *log;
 };
 
 struct solver *solver_new(const struct solver_params *params);
-/* Cancels everything, clean-ups too: free it only after they had their time (they are
- * started at once and need no more than the loop's next turn for answers in memory). */
+/* Cancels everything, clean-ups too: the record still has what these were for. */
 struct solver *solver_free(struct solver *solver);
 DEFINE_CLEANUP(struct solver *, solver_free)
 /* Borrowed. */

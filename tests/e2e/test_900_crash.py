@@ -17,6 +17,7 @@ from evilca import Answer, EvilCa
 
 from peers.backend import Backend
 from peers.crash import count_at, query, wait_killed
+from peers.process import wait_until
 from peers.tls import served_fingerprint
 
 DOMAIN = "domain one.example {\n}\n"
@@ -51,6 +52,7 @@ POINTS = [
     Point("challenge-answered"),
     Point("authorization-pending", scene="slow"),
     Point("authorization-valid"),
+    Point("answer-cleaned-up"),
     Point("finalize-not-sent"),
     Point("finalize-answered"),
     Point("order-processing"),
@@ -194,6 +196,10 @@ def check_end(room, daemon, orphans):
     assert seen == slot["fingerprint"]
     assert query(daemon, "SELECT count(*) FROM account") == [(1,)]
     assert query(daemon, "SELECT count(*) FROM acme_order WHERE finished = 0") == [(0,)]
+    wait_until(
+        lambda: query(daemon, "SELECT count(*) FROM authorization WHERE presented") == [(0,)],
+        "all answers cleaned up",
+    )
 
 
 def check_told(daemon, point):
