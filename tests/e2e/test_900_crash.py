@@ -221,6 +221,19 @@ def test_killed_at(room, point):
     check_told(daemon, point)
 
 
+def test_answers_of_a_domain_that_was_removed(room):
+    """Nobody takes up its order, and still nothing is left of it outside."""
+    daemon = room.postseald(plain(room), start=False)
+    assert start_and_die(daemon, "answer-presented:kill")
+    count = "SELECT count(*) FROM authorization WHERE presented"
+    assert query(daemon, count) == [(1,)]
+    daemon.replace(DOMAIN, "")
+    daemon.start()
+    wait_until(lambda: query(daemon, count) == [(0,)], "the answer cleaned up")
+    assert "http-01 answer for one.example, which was left over, is cleaned up" in daemon.log()
+    assert count_at(room.pebble)["orders"] == 1
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("turn", ROUNDS)
 @pytest.mark.parametrize("point", POINTS, ids=str)

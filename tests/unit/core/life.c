@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/slots.h"
+#include "store/order.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test_tmpdir.h"
 #include "util/mem.h"
@@ -180,6 +181,12 @@ void life_start(struct life *f)
 	};
 	assert_int_equal(clock_watch_new(&f->clock, &clock, NULL), 0);
 	f->served = served_new(f->store);
+	struct leftovers_params leftovers = {
+		.loop = f->loop,
+		.store = f->store,
+		.instances = f->instances,
+	};
+	f->leftovers = leftovers_new(&leftovers);
 	f->env = (struct job_env){
 		.loop = f->loop,
 		.store = f->store,
@@ -188,6 +195,7 @@ void life_start(struct life *f)
 		.clock = f->clock,
 		.instances = f->instances,
 		.served = f->served,
+		.leftovers = f->leftovers,
 		.get_authority = get_authority,
 		.userdata = f,
 	};
@@ -196,6 +204,7 @@ void life_start(struct life *f)
 	assert_true(slots_recover(f->store, now, NULL) >= 0);
 	assert_true(store_slot_rewind(f->store, now, NULL) >= 0);
 	f->schedule = schedule_new(&f->env);
+	leftovers_run(f->leftovers);
 	schedule_run(f->schedule);
 }
 
@@ -203,6 +212,7 @@ void life_start(struct life *f)
 void life_kill(struct life *f)
 {
 	f->schedule = schedule_free(f->schedule);
+	leftovers_free(f->leftovers);
 	f->authority = authority_free(f->authority);
 	clock_watch_free(f->clock);
 	served_free(f->served);
@@ -261,6 +271,24 @@ bool life_has_error(struct life *f, const char *text)
 		print_message("error is: %s\n", slot.error ? slot.error : "(none)");
 	store_slot_done(&slot);
 	return has;
+}
+
+static int on_presented(const struct store_authorization *a, void *userdata)
+{
+	unsigned *n = userdata;
+
+	(*n)++;
+	return 0;
+}
+
+unsigned life_count_presented(struct life *f)
+{
+	unsigned n = 0;
+
+	assert_int_equal(
+		store_authorization_each_presented(f->store, on_presented, &n, NULL),
+		0);
+	return n;
 }
 
 usec_t life_due_in(struct life *f)

@@ -37,6 +37,7 @@ struct life {
 	struct clock_watch *clock;
 	struct served *served;
 	struct authority *authority;
+	struct leftovers *leftovers;
 	struct job_env env;
 	struct schedule *schedule;
 
@@ -57,4 +58,6 @@ struct store_slot life_load_slot(struct life *f);
 void life_expect_served(struct life *f, bool wanted);
 /* Is that in the error of the last try? Prints it if not. */
 bool life_has_error(struct life *f, const char *text);
+/* Answers that stand by what the store says. */
+unsigned life_count_presented(struct life *f);
 usec_t life_due_in(struct life *f);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/order.h"
 #include "tests/unit/core/life.h"
 
 /* --- a good life --------------------------------------------------------------------------- */
@@ -246,9 +247,39 @@ static void test_killed_after_each_turn(void **state)
 		assert_in_range(fake_ca_count_certificates(f.ca), 1, 1);
 		/* newOrder sent and its answer not stored: one orphan at the most */
 		assert_in_range(fake_ca_count_orders(f.ca), 1, 2);
+		assert_int_equal(life_count_presented(&f), 0);
+		assert_true(f.told.n_cleaned > 0);
 		life_done(&f);
 	}
 	assert_in_range(turn, 10, 400);
+}
+
+/* Its order was over when we died, and the plugin had not cleaned up. */
+static void test_answer_is_left_over(void **state)
+{
+	struct store_order order = { 0 };
+	struct life f;
+
+	life_init(&f);
+	life_start(&f);
+	while (life_count_presented(&f) == 0)
+		life_run_turn(&f);
+	struct store_slot slot = life_load_slot(&f);
+	assert_int_equal(store_order_find_open(f.store, slot.id, &order, NULL), 0);
+	order.finished = true;
+	assert_int_equal(store_order_save(f.store, &order, NULL), 0);
+	store_order_done(&order);
+	store_slot_done(&slot);
+	life_kill(&f);
+	f.told.n_cleaned = 0;
+	life_start(&f);
+	fake_loop_advance(f.loop, 10 * USEC_PER_MIN);
+	life_expect_served(&f, true);
+	assert_int_equal(life_count_presented(&f), 0);
+	/* it, and the one of the new order */
+	assert_int_equal(f.told.n_cleaned, 2);
+	assert_int_equal(fake_ca_count_orders(f.ca), 2);
+	life_done(&f);
 }
 
 static void test_finalize_without_answer(void **state)
@@ -284,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_account_gone),
 		test_with_log(test_install_is_retried_apart),
 		test_with_log(test_killed_after_each_turn),
+		test_with_log(test_answer_is_left_over),
 		test_with_log(test_finalize_without_answer),
 	};
 
