@@ -66,6 +66,7 @@ struct authority_ensure {
 
 struct authority_ticket {
 	struct list entry; /* linked while waiting */
+	usec_t urgency;
 	struct authority *authority;
 	struct loop_defer *defer;
 	authority_granted_fn *granted;
@@ -522,15 +523,28 @@ static void admit(struct authority *a)
 	}
 }
 
-struct authority_ticket *authority_enter(
-	struct authority *a, authority_granted_fn *granted, void *userdata)
+/* Behind those that are as urgent. */
+static void queue_up(struct authority *a, struct authority_ticket *ticket)
+{
+	struct list *place = a->waiting.prev;
+
+	while (place != &a->waiting &&
+		list_entry(place, struct authority_ticket, entry)->urgency >
+			ticket->urgency)
+		place = place->prev;
+	list_append(place->next, &ticket->entry);
+}
+
+struct authority_ticket *authority_enter(struct authority *a, usec_t urgency,
+	authority_granted_fn *granted, void *userdata)
 {
 	struct authority_ticket *ticket = xnew(struct authority_ticket);
 
 	ticket->authority = a;
 	ticket->granted = granted;
 	ticket->userdata = userdata;
-	list_append(&a->waiting, &ticket->entry);
+	ticket->urgency = urgency;
+	queue_up(a, ticket);
 	admit(a);
 	return ticket;
 }

@@ -64,11 +64,12 @@ int authority_import_key(
 /* The CA does not know the account, or wants a person: nothing more is asked of it. */
 void authority_stop_account(struct authority *authority, const char *reason);
 
-/* A place among max_orders. The ticket is held from start on, granted once done is
+/* A place among max_orders; of those that wait, the one with the least `urgency` (the end
+ * of what is served) goes first. The ticket is held from start on, granted once done is
  * called; cancel gives it back, before or after. */
 struct authority_ticket;
 typedef void authority_granted_fn(void *userdata);
-struct authority_ticket *authority_enter(
-	struct authority *authority, authority_granted_fn *granted, void *userdata);
+struct authority_ticket *authority_enter(struct authority *authority, usec_t urgency,
+	authority_granted_fn *granted, void *userdata);
 struct authority_ticket *authority_leave(struct authority_ticket *ticket);
 DEFINE_CLEANUP(struct authority_ticket *, authority_leave)

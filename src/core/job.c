@@ -367,7 +367,8 @@ static void on_granted(void *userdata)
 
 static void step_place(struct job *job)
 {
-	job->ticket = authority_enter(job->authority, on_granted, job);
+	job->ticket = authority_enter(
+		job->authority, job->current.not_after_usec, on_granted, job);
 }
 
 /* --- the order: its facts are stored before each act ------------------------------------------------- */

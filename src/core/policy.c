@@ -118,8 +118,10 @@ usec_t policy_back_off(unsigned attempts, uint64_t random)
 	};
 	unsigned i = attempts == 0 ? 0 : attempts - 1;
 	usec_t wait = steps[MIN(i, ARRAY_SIZE(steps) - 1)];
+	usec_t jitter = random % (wait / 10);
 
-	return usec_add(wait, random % (wait / 10));
+	/* Who was away and is back shall hear of us within a day. */
+	return wait == USEC_PER_DAY ? wait - jitter : wait + jitter;
 }
 
 /* --- what is wrong ----------------------------------------------------------------------- */

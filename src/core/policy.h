@@ -37,5 +37,6 @@ usec_t policy_renew_at(usec_t not_before_usec, usec_t not_after_usec,
 /* However late the CA would have it: half of that margin is the operator's own. */
 usec_t policy_renew_latest(usec_t not_before_usec, usec_t not_after_usec);
 /* Back-off after the nth failure in a row (1..): 1 min, 10 min, 100 min, then daily,
- * with up to 10 % jitter from `random`. Never below one minute. */
+ * with up to 10 % jitter from `random`: longer, of a day shorter. Never below one minute,
+ * never above a day. */
 usec_t policy_back_off(unsigned attempts, uint64_t random);

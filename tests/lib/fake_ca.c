@@ -329,6 +329,31 @@ static void answer_numbered(struct fake_ca *ca, const char *path, unsigned i,
 	}
 }
 
+/* True: that was all that there is to be heard. */
+static bool is_out(struct fake_ca *ca, struct fake_http_answer *answer)
+{
+	switch (ca->trouble) {
+	case FAKE_CA_UNREACHABLE:
+		answer->outcome = HTTP_UNREACHED;
+		answer->detail = "told to";
+		return true;
+	case FAKE_CA_MUTE:
+		answer->is_never = true;
+		return true;
+	case FAKE_CA_BUSY:
+		fake_http_add_header(answer, "Retry-After", "3600");
+		answer_problem(answer, 503, "serverInternal");
+		return true;
+	case FAKE_CA_BROKEN:
+		answer->status = 500;
+		fake_http_add_header(answer, "Content-Type", "text/html");
+		buf_append_str(&answer->body, "<h1>Oops</h1>");
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void handle(const struct fake_http_request *req, struct fake_http_answer *answer,
 	void *userdata)
 {
@@ -338,11 +363,8 @@ static void handle(const struct fake_http_request *req, struct fake_http_answer 
 	char nonce[32];
 
 	ca->n_requests++;
-	if (ca->trouble == FAKE_CA_UNREACHABLE) {
-		answer->outcome = HTTP_UNREACHED;
-		answer->detail = "told to";
+	if (is_out(ca, answer))
 		return;
-	}
 	snprintf(nonce, sizeof(nonce), "nonce-%u", ++ca->n_nonces);
 	fake_http_add_header(answer, "Replay-Nonce", nonce);
 	add_date(ca, answer);
@@ -425,4 +447,9 @@ unsigned fake_ca_count_requests(const struct fake_ca *ca)
 const char *fake_ca_get_replaces(const struct fake_ca *ca)
 {
 	return ca->replaces ? ca->replaces : "";
+}
+
+const char *fake_ca_get_order_name(const struct fake_ca *ca, unsigned n)
+{
+	return n < ca->n_orders ? ca->order[n].name : "";
 }

@@ -21,6 +21,9 @@ struct http_client *fake_ca_new_client(struct fake_ca *ca);
 enum fake_ca_trouble {
 	FAKE_CA_WELL,
 	FAKE_CA_UNREACHABLE,   /* every request */
+	FAKE_CA_MUTE,          /* none is answered */
+	FAKE_CA_BUSY,          /* to each: 503, and in an hour again */
+	FAKE_CA_BROKEN,        /* to each: 500 and a page for people */
 	FAKE_CA_INVALID,       /* each challenge is found wrong */
 	FAKE_CA_RATE_LIMITED,  /* newOrder: 429 with Retry-After of two hours */
 	FAKE_CA_NO_ACCOUNT,    /* newOrder: accountDoesNotExist */
@@ -59,5 +62,7 @@ unsigned fake_ca_count_certificates(const struct fake_ca *ca);
 unsigned fake_ca_count_ari(const struct fake_ca *ca);
 /* Any request, answered or not. */
 unsigned fake_ca_count_requests(const struct fake_ca *ca);
+/* The first name of the nth order, from 0; "" = there is none. */
+const char *fake_ca_get_order_name(const struct fake_ca *ca, unsigned n);
 /* What the last newOrder said it replaces; "" = nothing. */
 const char *fake_ca_get_replaces(const struct fake_ca *ca);

@@ -421,7 +421,7 @@ static void test_import_for_a_stopped_account(void **state)
 	test_log_expect(LOG_LEVEL_ERROR, "is stopped");
 	authority_stop_account(f.authority, "it is not known");
 	struct authority_ticket *ticket =
-		authority_enter(f.authority, on_granted_silently, NULL);
+		authority_enter(f.authority, 0, on_granted_silently, NULL);
 	assert_int_equal(import(&f, key), -EBUSY);
 	authority_leave(ticket);
 	assert_true(import(&f, "no key at all") < 0);
@@ -439,6 +439,7 @@ static void test_import_for_a_stopped_account(void **state)
 struct visitor {
 	struct fixture *f;
 	struct authority_ticket *ticket;
+	usec_t urgency;
 	unsigned n_granted;
 	bool leaves; /* inside granted */
 };
@@ -455,7 +456,7 @@ static void on_granted(void *userdata)
 static void enter(struct fixture *f, struct visitor *v)
 {
 	v->f = f;
-	v->ticket = authority_enter(f->authority, on_granted, v);
+	v->ticket = authority_enter(f->authority, v->urgency, on_granted, v);
 	assert_int_equal(v->n_granted, 0); /* never before it returned */
 }
 
@@ -486,6 +487,34 @@ static void test_gate(void **state)
 	assert_int_equal(v[5].n_granted, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(v); i++)
 		authority_leave(v[i].ticket);
+	teardown(&f);
+}
+
+/* Whoever comes late with a certificate that ends soon goes before those that can wait. */
+static void test_gate_by_urgency(void **state)
+{
+	static const usec_t urgencies[] = { 50, 50, 40, 30, 40, 0, USEC_NEVER, 30 };
+	static const unsigned order[] = { 5, 3, 7, 2, 4, 6 };
+	struct fixture f;
+	struct visitor v[ARRAY_SIZE(urgencies)] = { 0 };
+
+	setup(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
+		v[i].urgency = urgencies[i];
+		enter(&f, &v[i]);
+	}
+	fake_loop_run_ready(f.loop);
+	/* the two places were taken by the first two */
+	assert_int_equal(v[0].n_granted + v[1].n_granted, 2);
+	v[0].ticket = authority_leave(v[0].ticket);
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		fake_loop_run_ready(f.loop);
+		assert_int_equal(v[order[i]].n_granted, 1);
+		if (i + 1 < ARRAY_SIZE(order))
+			assert_int_equal(v[order[i + 1]].n_granted, 0);
+		v[order[i]].ticket = authority_leave(v[order[i]].ticket);
+	}
+	authority_leave(v[1].ticket);
 	teardown(&f);
 }
 
@@ -521,6 +550,7 @@ int main(void)
 		test_with_log(test_import),
 		test_with_log(test_import_for_a_stopped_account),
 		test_with_log(test_gate),
+		test_with_log(test_gate_by_urgency),
 		test_with_log(test_gate_left_inside_granted),
 	};
 

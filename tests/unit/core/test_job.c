@@ -209,7 +209,7 @@ static void test_install_is_retried_apart(void **state)
 	for (unsigned i = 0; i < 6; i++)
 		test_log_expect(LOG_LEVEL_WARNING, "the disk is full");
 	life_start(&f);
-	fake_loop_advance(f.loop, 3 * USEC_PER_DAY);
+	fake_loop_advance(f.loop, 60 * USEC_PER_HOUR);
 	life_expect_served(&f, false);
 	assert_true(life_has_error(&f, "the disk is full"));
 	assert_int_equal(fake_ca_count_orders(f.ca), 1);

@@ -7,6 +7,7 @@
 #include "core/authority.h"
 #include "core/schedule.h"
 #include "core/slots.h"
+#include "store/certificate.h"
 #include "store/slot.h"
 #include "tests/lib/fake_ca.h"
 #include "tests/lib/fake_http.h"
@@ -394,6 +395,51 @@ static void test_account_goes_while_others_wait(void **state)
 	teardown(&f);
 }
 
+static void give_certificate(struct fixture *f, const char *domain, usec_t ends_in)
+{
+	struct store_slot slot = find_slot(f, domain);
+	usec_t now = loop_wall_now(f->loop);
+	struct store_certificate c = {
+		.slot_id = slot.id,
+		.authority = (char *)"elsewhere",
+		.names = slot.names,
+		.chain_pem = (char *)"none",
+		.key_pem = (char *)"none",
+		.serial = (char *)"1",
+		.fingerprint = (char *)"1",
+		.issuer = (char *)"CN=x",
+		.not_before_usec = now - USEC_PER_DAY,
+		.not_after_usec = now + ends_in,
+		.state = STORE_CERTIFICATE_SERVED,
+	};
+
+	assert_int_equal(store_certificate_add(f->store, &c, NULL), 0);
+	slot.certificate_id = c.id;
+	assert_int_equal(store_slot_save(f->store, &slot, NULL), 0);
+	store_slot_done(&slot);
+}
+
+/* All are due at once: what ends first comes first to the CA, whoever was due first. */
+static void test_most_urgent_first(void **state)
+{
+	struct fixture f;
+
+	setup(&f, AUTHORITY ONE TWO THREE "domain four.test {\n}\n", true);
+	give_certificate(&f, "one.test", 20 * USEC_PER_DAY);
+	give_certificate(&f, "two.test", 2 * USEC_PER_DAY);
+	give_certificate(&f, "three.test", 30 * USEC_PER_DAY);
+	fake_loop_advance(f.loop, USEC_PER_HOUR);
+	set_due_in(&f, "three.test", 0);
+	schedule_run(f.schedule);
+	/* it cannot be validated: the challenge here is none that the CA offers */
+	fake_loop_advance(f.loop, 20 * USEC_PER_SEC);
+	assert_string_equal(fake_ca_get_order_name(f.ca, 0), "four.test");
+	assert_string_equal(fake_ca_get_order_name(f.ca, 1), "two.test");
+	assert_string_equal(fake_ca_get_order_name(f.ca, 2), "one.test");
+	assert_string_equal(fake_ca_get_order_name(f.ca, 3), "three.test");
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +454,8 @@ int main(void)
 		test_with_log(test_watch_is_kept),
 		test_with_log(test_follow),
 		test_with_log(test_account_goes_while_others_wait),
+		/* as above */
+		cmocka_unit_test(test_most_urgent_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
