@@ -78,6 +78,19 @@ static void harden(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Until the loop takes them: a stop that comes while we start must find us able to end the
+ * workers of an earlier manager, too. */
+static void hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static int run(const struct arguments *arguments, struct err *err)
 {
 	_cleanup_(loop_freep) struct loop *loop = NULL;
@@ -108,6 +121,7 @@ int main(int argc, char **argv)
 	if (r < 0) {
 		log_open("postseald", LOG_TARGET_AUTO);
 		harden();
+		hold_signals();
 		r = run(&arguments, &err);
 	}
 	strv_free(arguments.overrides);

@@ -15,10 +15,9 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "core/local_socket.h"
 #include "io/frame.h"
 #include "link/message.h"
 #include "util/list.h"
@@ -32,8 +31,6 @@
 #define COMPLAINT_USEC    USEC_PER_MIN
 #define ARGUMENT_MAX      (64 * 1024)
 #define COMMANDS_MAX      64
-#define BACKLOG           64
-#define TEMPORARY_SUFFIX  ".new"
 
 struct connection;
 
@@ -45,14 +42,11 @@ struct control {
 	struct log_ctx log;
 	usec_t idle_usec;
 	/* owned */
-	char *path;
-	int fd;
+	struct local_socket socket;
 	struct loop_io *io;
 	struct loop_timer *pause;
 	struct list connections;
 	/* results */
-	dev_t device; /* of the socket's file: what we may unlink */
-	ino_t inode;
 	unsigned n_connections;
 	unsigned n_readers;
 	usec_t complained_usec; /* monotonic; 0 = never */
@@ -406,7 +400,7 @@ static void on_connection(struct loop_io *io, unsigned events, void *userdata)
 	struct control *control = userdata;
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	_cleanup_(closep) int fd =
-		accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		accept4(control->socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0 && is_passing(errno))
 		return;
@@ -426,89 +420,13 @@ static void on_connection(struct loop_io *io, unsigned events, void *userdata)
 
 /* --- the socket ----------------------------------------------------------------------- */
 
-static int format_address(const char *path, struct sockaddr_un *ret, struct err *err)
+static int start(struct control *control, const char *path, struct err *err)
 {
-	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(ret->sun_path))
-		return err_set_kind(err, ERR_CONFIG, -ENAMETOOLONG,
-			"the path is longer than %zu octets",
-			sizeof(ret->sun_path) - 1);
-	memcpy(ret->sun_path, path, strlen(path));
-	return 0;
-}
-
-/* What stands there may be replaced if it is a socket that nobody answers. */
-static int check_old(const char *path, struct err *err)
-{
-	struct sockaddr_un address;
-	struct stat st;
-
-	int r = format_address(path, &address, err);
-	if (r < 0)
-		return r;
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0
-				       : err_set(err, -errno, "%s", strerror(errno));
-	if (!S_ISSOCK(st.st_mode))
-		return err_set_kind(err, ERR_CONFIG, -EEXIST,
-			"something else stands there that is no socket; remove it");
-	_cleanup_(closep) int fd =
-		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_set(err, -errno, "%s", strerror(errno));
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
-		errno == EAGAIN)
-		return err_set(err, -EADDRINUSE, "another postseald answers there");
-	return 0;
-}
-
-/* Under another name first: nobody meets a socket that has not its mode yet, or one
- * that does not listen. fchmod bounds what bind makes, chmod undoes the umask's part. */
-static int bind_as(struct control *control, const char *temporary, struct err *err)
-{
-	struct sockaddr_un address;
-	struct stat st;
-
-	int r = format_address(temporary, &address, err);
-	if (r < 0)
-		return r;
-	if (unlink(temporary) < 0 && errno != ENOENT)
-		return err_set(err, -errno, "%s: %s", temporary, strerror(errno));
-	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (control->fd < 0 || fchmod(control->fd, 0660) < 0 ||
-		bind(control->fd, (const struct sockaddr *)&address, sizeof(address)) <
-			0 ||
-		chmod(temporary, 0660) < 0 || lstat(temporary, &st) < 0 ||
-		listen(control->fd, BACKLOG) < 0)
-		return err_set(err, -errno, "%s", strerror(errno));
-	control->device = st.st_dev;
-	control->inode = st.st_ino;
-	return 0;
-}
-
-static int open_socket(struct control *control, struct err *err)
-{
-	_cleanup_(freep) char *temporary =
-		xasprintf("%s" TEMPORARY_SUFFIX, control->path);
-
-	int r = check_old(control->path, err);
-	if (r < 0)
-		return r;
-	r = bind_as(control, temporary, err);
-	if (r >= 0 && rename(temporary, control->path) < 0)
-		r = err_set(err, -errno, "%s", strerror(errno));
-	if (r < 0 && control->inode)
-		unlink(temporary);
-	return r;
-}
-
-static int start(struct control *control, struct err *err)
-{
-	int r = open_socket(control, err);
+	int r = local_socket_open(&control->socket, path, 0660, err);
 
 	if (r < 0)
-		return err_wrap(err, r, "control socket %s", control->path);
-	return loop_io_new(&control->io, control->loop, control->fd, LOOP_IN,
+		return err_wrap(err, r, "control socket %s", path);
+	return loop_io_new(&control->io, control->loop, control->socket.fd, LOOP_IN,
 		on_connection, control, err);
 }
 
@@ -522,25 +440,13 @@ int control_new(
 	control->userdata = params->userdata;
 	control->log = (struct log_ctx){ params->log, "OP", "control" };
 	control->idle_usec = params->idle_usec ? params->idle_usec : IDLE_DEFAULT_USEC;
-	control->path = xstrdup(params->socket_path);
-	control->fd = -1;
 	control->pause = loop_timer_new(params->loop, on_pause_over, control);
 	list_init(&control->connections);
-	int r = start(control, err);
+	int r = start(control, params->socket_path, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(control);
 	return 0;
-}
-
-/* Another one may have taken our place in the meantime: its file stays. */
-static void unlink_own(const struct control *control)
-{
-	struct stat st;
-
-	if (control->inode && lstat(control->path, &st) == 0 &&
-		st.st_dev == control->device && st.st_ino == control->inode)
-		unlink(control->path);
 }
 
 struct control *control_free(struct control *control)
@@ -550,11 +456,9 @@ struct control *control_free(struct control *control)
 	while (!list_is_empty(&control->connections))
 		connection_free(
 			list_entry(control->connections.next, struct connection, link));
-	unlink_own(control);
 	control->io = loop_io_free(control->io);
+	local_socket_close(&control->socket);
 	control->pause = loop_timer_free(control->pause);
-	closep(&control->fd);
-	free(control->path);
 	free(control);
 	return NULL;
 }

@@ -298,16 +298,21 @@ char **fleet_list_listeners(const struct fleet *fleet)
 
 /* --- what workers say ----------------------------------------------------------------------------- */
 
-static void on_lookup(
-	struct fleet *fleet, struct worker *worker, const struct link_lookup *lookup)
+struct answerer {
+	fleet_lookup_fn *lookup;
+	void *userdata;
+	const struct log_ctx *log;
+};
+
+static void answer_lookup(struct worker *worker, const struct link_lookup *lookup,
+	const struct answerer *by)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	struct fleet_found found = { 0 };
 
-	if (fleet->in.lookup(lookup->name, lookup->client, &found, fleet->in.userdata,
-		    &err) < 0) {
+	if (by->lookup(lookup->name, lookup->client, &found, by->userdata, &err) < 0) {
 		_cleanup_(freep) char *text = err_format(&err);
-		log_error(&fleet->log, "certificate of %s: %s", lookup->name, text);
+		log_error(by->log, "certificate of %s: %s", lookup->name, text);
 	}
 	struct link_context context = {
 		.request = lookup->request,
@@ -322,15 +327,17 @@ static void on_lookup(
 	secret_free(found.key_pem);
 }
 
-static int handle_lookup(struct fleet *fleet, struct worker *worker,
-	const struct frame_view *view, struct err *err)
+int fleet_answer_lookup(struct worker *worker, const struct frame_view *view,
+	fleet_lookup_fn *lookup, void *userdata, const struct log_ctx *log,
+	struct err *err)
 {
-	struct link_lookup lookup = { 0 };
-	int r = link_lookup_unpack(view, &lookup, err);
+	const struct answerer by = { lookup, userdata, log };
+	struct link_lookup m = { 0 };
+	int r = link_lookup_unpack(view, &m, err);
 
 	if (r >= 0)
-		on_lookup(fleet, worker, &lookup);
-	link_lookup_done(&lookup);
+		answer_lookup(worker, &m, &by);
+	link_lookup_done(&m);
 	return r;
 }
 
@@ -368,7 +375,8 @@ static void on_worker_message(
 	int r = 0;
 
 	if (view->type == LINK_LOOKUP)
-		r = handle_lookup(seat->fleet, worker, view, &err);
+		r = fleet_answer_lookup(worker, view, seat->fleet->in.lookup,
+			seat->fleet->in.userdata, &seat->fleet->log, &err);
 	else if (view->type == LINK_CONTEXT_ACK)
 		r = handle_context_ack(seat->fleet, worker, view, &err);
 	else if (view->type == LINK_ANSWER_ACK)
@@ -544,6 +552,8 @@ static int make_configure(struct fleet *fleet, struct err *err)
 	c->max_contexts = fleet->in.max_contexts;
 	c->max_connections = fleet->in.max_connections;
 	c->log_level = (uint64_t)log_get_level();
+	c->generation = fleet->in.generation;
+	c->rendezvous = xstrdup(fleet->in.rendezvous);
 	return selfsigned_generate(
 		NULL, &c->placeholder_chain_pem, &c->placeholder_key_pem, err);
 }
@@ -616,6 +626,14 @@ struct fleet *fleet_free(struct fleet *fleet)
 	free((char *)fleet->in.program);
 	free(fleet);
 	return NULL;
+}
+
+void fleet_leave(struct fleet *fleet)
+{
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		loop_timer_disarm(fleet->seats[i].timer);
+		fleet->seats[i].worker = worker_leave(fleet->seats[i].worker);
+	}
 }
 
 int fleet_start(

@@ -37,6 +37,8 @@ struct fleet_params {
 	void *userdata;
 	uint64_t max_contexts;
 	uint64_t max_connections;
+	const char *rendezvous;     /* of a later manager's socket; NULL = none */
+	uint64_t generation;        /* ours, greater than an earlier manager's */
 	usec_t ack_deadline_usec;   /* for acknowledgements; 0 = 10 s */
 	usec_t start_deadline_usec; /* for a worker to listen; 0 = 30 s */
 	const struct log_ctx *log;
@@ -47,6 +49,9 @@ int fleet_new(struct fleet **ret, const struct fleet_params *params, struct err 
  * Operations under way are never done; their handles stay with who has them. */
 struct fleet *fleet_free(struct fleet *fleet);
 DEFINE_CLEANUP(struct fleet *, fleet_free)
+
+/* Forgets the workers, which go on and look for the next manager. */
+void fleet_leave(struct fleet *fleet);
 
 /* Starts the workers; ready is called once, when each is listening, or with an error when
  * the first start of one fails (cannot execute, exits at once). */
@@ -95,6 +100,11 @@ void fleet_drop_context(struct fleet *fleet, const char *name);
 /* A socket that is connected to the worker of trials as a client of that TLS listener,
  * for one handshake; the caller's. -ENOTCONN: no worker is running. */
 int fleet_probe(struct fleet *fleet, const char *listener, struct err *err);
+
+/* Answers a LOOKUP of any worker. */
+int fleet_answer_lookup(struct worker *worker, const struct frame_view *view,
+	fleet_lookup_fn *lookup, void *userdata, const struct log_ctx *log,
+	struct err *err);
 
 /* Sums over the workers as of their last report (asked every 10 s), and how many run. */
 void fleet_get_stats(

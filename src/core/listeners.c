@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/policy.h"
+#include "core/service.h"
 #include "util/list.h"
 #include "util/mem.h"
 
@@ -17,9 +18,9 @@
 
 struct socket {
 	struct list entry;
-	char *text;    /* owned; the address, formatted: one spelling for each */
-	char *adopted; /* owned; the name by which systemd gave it, NULL: bound here */
-	int fd;        /* owned */
+	char *text; /* owned; the address, formatted: one spelling for each */
+	char *name; /* owned; by which systemd gave it, or LISTENERS_KEPT… of our own */
+	int fd;     /* owned */
 };
 
 /* One listener at one address: what the workers are told. */
@@ -43,6 +44,8 @@ struct listeners {
 	struct list doors;                    /* door.entry; in force */
 	struct list next_sockets, next_doors; /* prepared */
 	struct list adopted;                  /* adopted.entry */
+	listeners_claim_fn *claim;
+	void *claim_userdata;
 };
 
 /* --- the object ---------------------------------------------------------------------- */
@@ -52,7 +55,7 @@ static void socket_free(struct socket *s)
 	list_remove(&s->entry);
 	if (s->fd >= 0)
 		close(s->fd);
-	free(s->adopted);
+	free(s->name);
 	free(s->text);
 	free(s);
 }
@@ -117,6 +120,12 @@ struct listeners *listeners_free(struct listeners *l)
 	return NULL;
 }
 
+void listeners_set_claim(struct listeners *l, listeners_claim_fn *claim, void *userdata)
+{
+	l->claim = claim;
+	l->claim_userdata = userdata;
+}
+
 void listeners_adopt(struct listeners *l, const char *name, int fd)
 {
 	struct adopted *a = xnew(struct adopted);
@@ -150,35 +159,70 @@ static bool is_bound_to(int fd, const struct address *wanted)
 	return strcmp(a, b) == 0;
 }
 
-/* What systemd has bound for this listener; -1: nothing. */
-static int take_adopted(
-	struct listeners *l, const char *name, const struct address *address)
+static bool is_kept(const char *name)
+{
+	return strncmp(name, LISTENERS_KEPT, strlen(LISTENERS_KEPT)) == 0;
+}
+
+static char *format_kept_name(const char *text)
+{
+	char *name = xasprintf(LISTENERS_KEPT "%s", text);
+
+	for (char *p = name; *p; p++)
+		if (*p == ':')
+			*p = '_';
+	return name;
+}
+
+/* What has been bound for this listener; fd -1: nothing. */
+static void take_adopted(struct listeners *l, const char *name,
+	const struct address *address, struct socket *ret)
 {
 	struct adopted *a;
 
-	list_foreach(a, &l->adopted, entry)
-		if (strcmp(a->name, name) == 0 && is_bound_to(a->fd, address)) {
-			int fd = TAKE_FD(a->fd);
-			adopted_free(a);
-			return fd;
-		}
-	return -1;
+	list_foreach(a, &l->adopted, entry) {
+		if (!is_kept(a->name) && strcmp(a->name, name) != 0)
+			continue;
+		if (!is_bound_to(a->fd, address))
+			continue;
+		ret->fd = TAKE_FD(a->fd);
+		if (!is_kept(a->name))
+			ret->name = TAKE_PTR(a->name);
+		adopted_free(a);
+		return;
+	}
+}
+
+/* An address that is taken may be held by what a dead manager has left. */
+static int bind_socket(struct listeners *l, const char *name,
+	const struct address *address, struct socket *s, struct err *err)
+{
+	int r = address_listen(address, BACKLOG, &s->fd, l->claim ? NULL : err);
+
+	if (r >= 0 || !l->claim)
+		return r;
+	if (r == -EADDRINUSE)
+		l->claim(l->claim_userdata);
+	take_adopted(l, name, address, s);
+	return s->fd >= 0 ? 0 : address_listen(address, BACKLOG, &s->fd, err);
 }
 
 static int add_socket(struct listeners *l, const struct conf_block *block,
 	const char *text, const struct address *address, struct socket **ret,
 	struct err *err)
 {
+	const char *name = conf_block_get_name(block);
 	struct socket *s = xnew(struct socket);
 	int r = 0;
 
 	list_init(&s->entry);
 	s->text = xstrdup(text);
-	s->fd = take_adopted(l, conf_block_get_name(block), address);
-	if (s->fd >= 0)
-		s->adopted = xstrdup(conf_block_get_name(block));
-	else
-		r = address_listen(address, BACKLOG, &s->fd, err);
+	s->fd = -1;
+	take_adopted(l, name, address, s);
+	if (s->fd < 0)
+		r = bind_socket(l, name, address, s, err);
+	if (!s->name)
+		s->name = format_kept_name(text);
 	if (r < 0) {
 		socket_free(s);
 		return r;
@@ -286,8 +330,8 @@ void listeners_abandon(struct listeners *l)
 	free_doors(&l->next_doors);
 	/* Only systemd could bind those again. */
 	list_foreach(s, &l->next_sockets, entry)
-		if (s->adopted)
-			listeners_adopt(l, s->adopted, TAKE_FD(s->fd));
+		if (!is_kept(s->name))
+			listeners_adopt(l, s->name, TAKE_FD(s->fd));
 	free_sockets(&l->next_sockets);
 }
 
@@ -309,6 +353,19 @@ static void move_list(struct list *from, struct list *to)
 
 		list_remove(entry);
 		list_append(to, entry);
+	}
+}
+
+/* Of a listener that exists no more. */
+static void drop_kept(struct listeners *l)
+{
+	struct adopted *a, *next;
+
+	list_foreach_safe(a, next, &l->adopted, entry) {
+		if (!is_kept(a->name))
+			continue;
+		service_forget_socket(a->name);
+		adopted_free(a);
 	}
 }
 
@@ -337,10 +394,18 @@ void listeners_commit(struct listeners *l)
 
 	free_doors(&l->doors);
 	move_list(&l->next_doors, &l->doors);
+	list_foreach(s, &l->next_sockets, entry)
+		if (is_kept(s->name))
+			service_keep_socket(s->name, s->fd);
 	move_list(&l->next_sockets, &l->sockets);
-	list_foreach_safe(s, next, &l->sockets, entry)
-		if (!is_used(l, s))
-			socket_free(s);
+	list_foreach_safe(s, next, &l->sockets, entry) {
+		if (is_used(l, s))
+			continue;
+		if (is_kept(s->name))
+			service_forget_socket(s->name);
+		socket_free(s);
+	}
+	drop_kept(l);
 	warn_of_adopted(l);
 }
 
@@ -357,6 +422,18 @@ int listeners_each(const struct listeners *l, listeners_fn *fn, void *userdata)
 			return r;
 	}
 	return 0;
+}
+
+void listeners_each_socket(
+	const struct listeners *l, listeners_socket_fn *fn, void *userdata)
+{
+	const struct adopted *a;
+	const struct socket *s;
+
+	list_foreach(s, &l->sockets, entry)
+		fn(s->name, s->fd, userdata);
+	list_foreach(a, &l->adopted, entry)
+		fn(a->name, a->fd, userdata);
 }
 
 static char *format_loopback(const struct address *address)

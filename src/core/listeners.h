@@ -18,8 +18,20 @@ struct listeners *listeners_new(const struct log_ctx *log);
 struct listeners *listeners_free(struct listeners *listeners);
 DEFINE_CLEANUP(struct listeners *, listeners_free)
 
+/* A socket that outlives its manager has this name in front of its address in systemd's
+ * store and in what exec hands on; no ":", which systemd does not allow in a name. */
+#define LISTENERS_KEPT "kept/"
+
+/* Called by prepare when an address is taken: may adopt sockets, which are then looked at
+ * again. NULL: nobody can help. */
+typedef void listeners_claim_fn(void *userdata);
+void listeners_set_claim(
+	struct listeners *listeners, listeners_claim_fn *claim, void *userdata);
+
 /* Descriptors that systemd handed to us: name as in FileDescriptorName=, which is the
- * listener's block name. Takes the descriptor over. */
+ * listener's block name, or one of a dead manager of ours (LISTENERS_KEPT): that one is
+ * taken by whichever listener has its address, and closed if none has. Takes the
+ * descriptor over. */
 void listeners_adopt(struct listeners *listeners, const char *name, int fd);
 
 /* Binds what the configuration wants and is not there yet. All or nothing: on error
@@ -35,6 +47,10 @@ void listeners_abandon(struct listeners *listeners); /* forget what prepare boun
 typedef int listeners_fn(const struct link_listener *message, int fd,
 	const struct address *address, void *userdata);
 int listeners_each(const struct listeners *listeners, listeners_fn *fn, void *userdata);
+/* Walks the sockets under the names by which they can be adopted again. */
+typedef void listeners_socket_fn(const char *name, int fd, void *userdata);
+void listeners_each_socket(
+	const struct listeners *listeners, listeners_socket_fn *fn, void *userdata);
 /* Where a probe of ours connects to: addresses of TLS listeners, wildcards replaced by
  * loopback; texts in a NULL-terminated array owned by the caller. */
 char **listeners_format_tls_addresses(const struct listeners *listeners);

@@ -18,9 +18,12 @@
 #include "util/mem.h"
 
 #define STATUS_USEC (30 * USEC_PER_SEC)
-#define DATABASE    "postseal.db"
-#define CONTROL     "control"
-#define WORKER      "postseal-front"
+/* For workers of a dead manager to come, when they hold an address that we want. */
+#define CLAIM_USEC (2 * USEC_PER_SEC)
+#define DATABASE   "postseal.db"
+#define CONTROL    "control"
+#define RENDEZVOUS "link"
+#define WORKER     "postseal-front"
 
 /* --- small things ------------------------------------------------------------------------ */
 
@@ -112,12 +115,53 @@ static int open_store(struct manager *m, struct err *err)
 	return store_open(&m->store, path, 0, err);
 }
 
+static char *format_run_path(const struct manager *m, const char *name)
+{
+	return xasprintf("%s/%s", conf_get_string(root(m), "run_directory"), name);
+}
+
+static int open_rendezvous(struct manager *m, struct err *err)
+{
+	_cleanup_(freep) char *path = format_run_path(m, RENDEZVOUS);
+	const struct orphans_params params = {
+		.loop = m->loop,
+		.path = path,
+		.lookup = served_lookup,
+		.userdata = m->served,
+		.log = &m->log,
+	};
+	int r = make_directory(conf_get_string(root(m), "run_directory"), 0755, err);
+
+	return r < 0 ? r : orphans_new(&m->orphans, &params, err);
+}
+
+static void on_claimed(int fd, void *userdata)
+{
+	struct manager *m = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (service_adopt_socket(m->listeners, LISTENERS_KEPT, fd, &err) >= 0)
+		return;
+	_cleanup_(freep) char *text = err_format(&err);
+	log_warning(&m->log, "worker of an earlier manager: %s", text);
+}
+
+static void on_claim(void *userdata)
+{
+	struct manager *m = userdata;
+
+	orphans_take_sockets(m->orphans, CLAIM_USEC, on_claimed, m);
+}
+
 static int open_listeners(struct manager *m, struct err *err)
 {
 	int r = service_adopt_sockets(m->listeners, err);
 
-	if (r >= 0)
-		r = listeners_prepare(m->listeners, m->loaded.conf, err);
+	if (r < 0)
+		return r;
+	listeners_set_claim(m->listeners, on_claim, m);
+	r = listeners_prepare(m->listeners, m->loaded.conf, err);
+	listeners_set_claim(m->listeners, NULL, NULL);
 	if (r >= 0)
 		listeners_commit(m->listeners);
 	return r;
@@ -127,6 +171,7 @@ static int open_fleet(struct manager *m, struct err *err)
 {
 	_cleanup_(freep) char *program = xasprintf(
 		"%s/%s", conf_get_string(root(m), "program_directory"), WORKER);
+	_cleanup_(freep) char *rendezvous = format_run_path(m, RENDEZVOUS);
 	unsigned n = (unsigned)conf_get_int(root(m), "workers");
 	long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct fleet_params params = {
@@ -137,6 +182,8 @@ static int open_fleet(struct manager *m, struct err *err)
 		.lookup = served_lookup,
 		.names = served_each_name,
 		.userdata = m->served,
+		.rendezvous = rendezvous,
+		.generation = m->started_usec,
 		.max_contexts = (uint64_t)conf_get_int(root(m), "context_cache"),
 		.max_connections = (uint64_t)conf_get_int(root(m), "max_connections"),
 		.log = &m->log,
@@ -257,8 +304,7 @@ static int open_work(struct manager *m, struct err *err)
 
 static int open_control(struct manager *m, struct err *err)
 {
-	const char *directory = conf_get_string(root(m), "run_directory");
-	_cleanup_(freep) char *path = xasprintf("%s/%s", directory, CONTROL);
+	_cleanup_(freep) char *path = format_run_path(m, CONTROL);
 	struct control_params params = {
 		.loop = m->loop,
 		.socket_path = path,
@@ -266,10 +312,7 @@ static int open_control(struct manager *m, struct err *err)
 		.userdata = m,
 		.log = &m->log,
 	};
-	int r = make_directory(directory, 0755, err);
 
-	if (r < 0)
-		return r;
 	return control_new(&m->control, &params, err);
 }
 
@@ -340,6 +383,8 @@ int manager_new(struct manager **ret, struct loop *loop,
 		(enum log_level)(LOG_LEVEL_ERROR + conf_get_int(root(m), "log_level")));
 	r = open_state(m, err);
 	if (r >= 0)
+		r = open_rendezvous(m, err);
+	if (r >= 0)
 		r = open_listeners(m, err);
 	if (r >= 0)
 		r = open_fleet(m, err);
@@ -369,6 +414,9 @@ struct manager *manager_free(struct manager *m)
 	events_free(m->events);
 	instances_free(m->instances);
 	m->fleet = fleet_free(m->fleet);
+	if (m->orphans && m->is_stopping)
+		orphans_end(m->orphans);
+	orphans_free(m->orphans);
 	served_free(m->served);
 	loaded_done(&m->loaded);
 	publication_free(m->publication);
@@ -391,6 +439,7 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 		loop_exit(m->loop, 1);
 		return;
 	}
+	orphans_drain(m->orphans, conf_get_duration(root(m), "drain_timeout"));
 	_cleanup_(freep) char *line = status_format_line(m);
 	service_ready(line);
 	events_add(m->events, LOG_LEVEL_INFO, "started", NULL,
@@ -518,6 +567,8 @@ static void on_drained(void *userdata)
 {
 	struct manager *m = userdata;
 
+	if (--m->n_ending > 0)
+		return;
 	events_add(m->events, LOG_LEVEL_INFO, "stopped", NULL, "postseal %s has ended",
 		PACKAGE_VERSION);
 	loop_exit(m->loop, 0);
@@ -532,6 +583,8 @@ void manager_stop(struct manager *m)
 	m->is_stopping = true;
 	service_stopping("waiting for live sessions to end");
 	schedule_stop(m->schedule);
-	fleet_drain(
-		m->fleet, conf_get_duration(root(m), "drain_timeout"), on_drained, m);
+	usec_t timeout = conf_get_duration(root(m), "drain_timeout");
+	m->n_ending = 2;
+	fleet_drain(m->fleet, timeout, on_drained, m);
+	orphans_stop(m->orphans, timeout, on_drained, m);
 }

@@ -8,6 +8,7 @@
 #include "core/authorities.h"
 #include "core/control.h"
 #include "core/load.h"
+#include "core/orphans.h"
 #include "core/publication.h"
 #include "core/schedule.h"
 
@@ -26,6 +27,7 @@ struct manager {
 	struct events *events;
 	struct clock_watch *clock;
 	struct served *served;
+	struct orphans *orphans;
 	struct listeners *listeners;
 	struct fleet *fleet;
 	struct authorities *authorities;
@@ -39,6 +41,7 @@ struct manager {
 	usec_t started_usec; /* monotonic */
 	unsigned n_taken_up; /* certificates that were under way when we last ended */
 	bool is_stopping;
+	unsigned n_ending; /* of fleet and orphans: how many are not done yet */
 };
 
 int manager_new(struct manager **ret, struct loop *loop, const struct load_params *load,

@@ -12,6 +12,18 @@
 
 #include "util/mem.h"
 
+void service_keep_socket(const char *name, int fd)
+{
+	_cleanup_(freep) char *text = xasprintf("FDSTORE=1\nFDNAME=%s", name);
+
+	sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+}
+
+void service_forget_socket(const char *name)
+{
+	sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}
+
 void service_ready(const char *status)
 {
 	sd_notifyf(0, "READY=1\nSTATUS=%s\nMAINPID=%d", status, (int)getpid());
@@ -37,7 +49,7 @@ void service_status(const char *status)
 
 /* Takes fd over, also when it fails. systemd hands sockets over in blocking mode, in
  * which a worker would hang in accept() while others are waiting for it. */
-static int adopt_socket(
+int service_adopt_socket(
 	struct listeners *listeners, const char *name, int fd, struct err *err)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -45,10 +57,10 @@ static int adopt_socket(
 
 	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
 		r = err_set_kind(err, ERR_CONFIG, -ENOTSOCK,
-			"%s, handed over by systemd, is not a listening stream socket",
+			"%s, handed over to us, is not a listening stream socket",
 			name);
 	else if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		r = err_set(err, -errno, "%s, handed over by systemd: %s", name,
+		r = err_set(err, -errno, "%s, handed over to us: %s", name,
 			strerror(errno));
 	if (r < 0)
 		close(fd);
@@ -66,8 +78,8 @@ int service_adopt_sockets(struct listeners *listeners, struct err *err)
 	if (n < 0)
 		return err_set(err, n, "sockets from systemd: %s", strerror(-n));
 	for (int i = 0; i < n; i++) {
-		int r = adopt_socket(listeners, names[i], SD_LISTEN_FDS_START + i,
-			result < 0 ? NULL : err);
+		int r = service_adopt_socket(listeners, names[i],
+			SD_LISTEN_FDS_START + i, result < 0 ? NULL : err);
 
 		if (result >= 0)
 			result = r;

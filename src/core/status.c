@@ -177,6 +177,8 @@ json_t *status_format_summary(struct manager *m, unsigned n_attention)
 	usec_t now = loop_now(m->loop);
 
 	fleet_get_stats(m->fleet, &stats, &n_workers);
+	uint64_t n_sessions = 0;
+	unsigned n_orphans = orphans_count(m->orphans, &n_sessions);
 	json_object_set_new(s, "version", json_string(PACKAGE_VERSION));
 	json_object_set_new(s, "domains",
 		json_integer((json_int_t)conf_count_blocks(m->loaded.conf, "domain")));
@@ -188,6 +190,9 @@ json_t *status_format_summary(struct manager *m, unsigned n_attention)
 	json_object_set_new(s, "workers", json_integer(n_workers));
 	json_object_set_new(
 		s, "connections", json_integer((json_int_t)stats.connections));
+	json_object_set_new(s, "draining_workers", json_integer(n_orphans));
+	json_object_set_new(
+		s, "draining_connections", json_integer((json_int_t)n_sessions));
 	json_object_set_new(
 		s, "handshakes", json_integer((json_int_t)stats.handshakes));
 	json_object_set_new(
@@ -217,6 +222,18 @@ static int count_slot(const struct store_slot *slot, void *userdata)
 	return 0;
 }
 
+static char *format_orphans(struct manager *m)
+{
+	uint64_t sessions = 0;
+	unsigned n = orphans_count(m->orphans, &sessions);
+
+	if (n == 0)
+		return xstrdup("");
+	return xasprintf(
+		"; %u worker%s of an earlier manager %s draining, %llu sessions", n,
+		n == 1 ? "" : "s", n == 1 ? "is" : "are", (unsigned long long)sessions);
+}
+
 char *status_format_line(struct manager *m)
 {
 	struct line line = { 0 };
@@ -226,10 +243,11 @@ char *status_format_line(struct manager *m)
 	store_slot_each(m->store, NULL, count_slot, &line, NULL);
 	fleet_get_stats(m->fleet, &stats, &n_workers);
 	const char *alarm = clock_watch_get_alarm(m->clock);
+	_cleanup_(freep) char *orphans = format_orphans(m);
 	return xasprintf(
 		"%s%s%u of %u certificates served, %u failed, %u jobs, %u workers, "
-		"%llu connections",
+		"%llu connections%s",
 		alarm ? alarm : "", alarm ? "; " : "", line.n_served, line.n,
 		line.n_failed, schedule_count(m->schedule), n_workers,
-		(unsigned long long)stats.connections);
+		(unsigned long long)stats.connections, orphans);
 }

@@ -3,10 +3,12 @@
 #include "core/worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "core/child.h"
 #include "util/mem.h"
@@ -15,6 +17,7 @@
 #define START_DEADLINE_USEC (30 * USEC_PER_SEC)
 /* From SIGTERM to SIGKILL. */
 #define TERM_DEADLINE_USEC (1 * USEC_PER_SEC)
+#define TERM_DEADLINE_MSEC 1000
 
 struct worker {
 	/* inputs */
@@ -44,8 +47,11 @@ static void on_link_closed(const struct err *err, void *userdata)
 		log_error(&w->log, "link: %s", text);
 	}
 	/* A worker without its link is of no use; its end comes by on_ended. */
-	if (w->state == WORKER_DRAINING)
+	if (w->state == WORKER_DRAINING) {
+		if (w->in.events->on_unlinked)
+			w->in.events->on_unlinked(w, w->in.userdata);
 		return;
+	}
 	worker_terminate(w);
 	loop_timer_set_after(w->deadline, TERM_DEADLINE_USEC);
 }
@@ -107,16 +113,25 @@ static int open_link(struct worker *w, int fd, struct err *err)
 	return frame_stream_new(&w->stream, w->in.loop, fd, &params, err);
 }
 
+static struct worker *new_worker(const struct worker_params *params, char *label)
+{
+	struct worker *w = xnew(struct worker);
+
+	w->in = *params;
+	w->label = label;
+	w->log = (struct log_ctx){ params->log, "WORKER", label };
+	w->started_usec = loop_now(params->loop);
+	w->deadline = loop_timer_new(params->loop, on_deadline, w);
+	return w;
+}
+
 int worker_start(
 	struct worker **ret, const struct worker_params *params, struct err *err)
 {
-	_cleanup_(worker_freep) struct worker *w = xnew(struct worker);
+	_cleanup_(worker_freep) struct worker *w =
+		new_worker(params, xasprintf("worker %u", params->index));
 	_cleanup_(closep) int fd = -1;
 
-	w->in = *params;
-	w->label = xasprintf("worker %u", params->index);
-	w->log = (struct log_ctx){ params->log, "WORKER", w->label };
-	w->started_usec = loop_now(params->loop);
 	_cleanup_(freep) char *title = xasprintf("postseal-front: %s", w->label);
 	int r = child_spawn(params->program, title, &w->pid, &fd, err);
 	if (r >= 0)
@@ -126,7 +141,6 @@ int worker_start(
 	if (r < 0)
 		return r;
 	fd = -1;
-	w->deadline = loop_timer_new(params->loop, on_deadline, w);
 	loop_timer_set_after(w->deadline, params->start_deadline_usec
 						  ? params->start_deadline_usec
 						  : START_DEADLINE_USEC);
@@ -134,19 +148,59 @@ int worker_start(
 	return 0;
 }
 
+int worker_adopt(struct worker **ret, const struct worker_params *params, pid_t pid,
+	int fd, struct err *err)
+{
+	_cleanup_(worker_leavep) struct worker *w = new_worker(
+		params, xasprintf("worker %d of an earlier manager", (int)pid));
+	int r;
+
+	w->pid = pid;
+	w->state = WORKER_DRAINING;
+	r = loop_child_new(&w->child, params->loop, pid, on_ended, w, err);
+	if (r >= 0 && fd >= 0)
+		r = open_link(w, fd, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(w);
+	return 0;
+}
+
+int worker_relink(struct worker *w, int fd, struct err *err)
+{
+	w->stream = frame_stream_free(w->stream);
+	return open_link(w, fd, err);
+}
+
+struct worker *worker_leave(struct worker *w)
+{
+	if (w)
+		w->pid = 0;
+	return worker_free(w);
+}
+
+/* False: it still runs after that time. One that is no child of ours is nobody's to be
+ * waited for, but its pidfd tells, too. */
+static bool wait_for_end(pid_t pid, int timeout_msec)
+{
+	_cleanup_(closep) int fd = pidfd_open(pid, 0);
+	struct pollfd end = { .fd = fd, .events = POLLIN };
+
+	if (fd < 0 && errno == ESRCH)
+		return true;
+	poll(&end, 1, timeout_msec);
+	pid_t r = waitpid(pid, NULL, WNOHANG);
+	return r == pid || (r < 0 && (end.revents & POLLIN));
+}
+
 /* The manager is at its end: there is nothing else to be served meanwhile. */
 static void end_process(pid_t pid)
 {
-	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
-
 	kill(pid, SIGTERM);
-	for (unsigned i = 0; i < 100; i++) {
-		if (waitpid(pid, NULL, WNOHANG) != 0)
-			return;
-		nanosleep(&pause, NULL);
-	}
+	if (wait_for_end(pid, TERM_DEADLINE_MSEC))
+		return;
 	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	wait_for_end(pid, TERM_DEADLINE_MSEC);
 }
 
 struct worker *worker_free(struct worker *w)
@@ -200,6 +254,11 @@ void worker_set_draining(struct worker *w)
 enum worker_state worker_get_state(const struct worker *w)
 {
 	return w->state;
+}
+
+pid_t worker_get_pid(const struct worker *w)
+{
+	return w->pid;
 }
 
 unsigned worker_get_index(const struct worker *w)

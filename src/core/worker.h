@@ -29,6 +29,8 @@ struct worker_events {
 	/* The process has ended: by itself, or killed since its link was broken or it was
 	 * not READY in time. Frees the worker. */
 	void (*on_gone)(struct worker *worker, const char *how, void *userdata);
+	/* The link of one that drains is gone; may free it. NULL: not interested. */
+	void (*on_unlinked)(struct worker *worker, void *userdata);
 };
 
 struct worker_params {
@@ -43,6 +45,16 @@ struct worker_params {
 
 int worker_start(
 	struct worker **ret, const struct worker_params *params, struct err *err);
+/* One that an earlier manager started (our child, if that one became us by exec), with the
+ * link that it has opened; -1: none yet. index and program are not used. It drains. Takes
+ * the descriptor over on success. */
+int worker_adopt(struct worker **ret, const struct worker_params *params, pid_t pid,
+	int fd, struct err *err);
+/* It has come again. */
+int worker_relink(struct worker *worker, int fd, struct err *err);
+/* Forgets it: it goes on, for a later manager. */
+struct worker *worker_leave(struct worker *worker);
+DEFINE_CLEANUP(struct worker *, worker_leave)
 /* SIGTERM, then SIGKILL to one that has not gone in a second; reaped. Blocks that long
  * at most: only for the manager's end. */
 struct worker *worker_free(struct worker *worker);
@@ -56,6 +68,7 @@ void worker_kill(struct worker *worker);
 /* Its end is now the owner's: it may take its time. */
 void worker_set_draining(struct worker *worker);
 enum worker_state worker_get_state(const struct worker *worker);
+pid_t worker_get_pid(const struct worker *worker); /* 0: it has gone */
 unsigned worker_get_index(const struct worker *worker);
 usec_t worker_get_started(const struct worker *worker); /* monotonic */
 const struct link_stats *worker_get_stats(const struct worker *worker);

@@ -164,6 +164,17 @@ static void print_taken_up(const struct status *status, int64_t n)
 			n, n == 1 ? " was" : "s were");
 }
 
+static void print_draining(const struct status *status, int64_t n)
+{
+	if (n <= 0)
+		return;
+	print_line(status->ctl->out,
+		"%" PRId64 " worker%s of an earlier manager %s draining, %" PRId64
+		" sessions",
+		n, n == 1 ? "" : "s", n == 1 ? "is" : "are",
+		json_view_int(status->summary, "draining_connections", 0));
+}
+
 static void print_summary(const struct status *status)
 {
 	const json_t *s = status->summary;
@@ -187,6 +198,7 @@ static void print_summary(const struct status *status)
 		minutes ? usec_format_duration(
 				  minutes * USEC_PER_MIN, uptime, sizeof(uptime))
 			: "less than a minute");
+	print_draining(status, json_view_int(s, "draining_workers", 0));
 	print_turns(status);
 	print_taken_up(status, json_view_int(s, "taken_up", 0));
 }

@@ -17,6 +17,8 @@
 
 #define ACCEPTS_PER_TURN 16
 #define PAUSE_USEC       (200 * USEC_PER_MSEC)
+/* At the end: the others are there for more. */
+#define ACCEPTS_AT_END 256
 
 static bool is_out_of_resources(int error)
 {
@@ -52,6 +54,15 @@ static bool accept_one(struct listener *listener)
 	front->stats.link.rejected++;
 	close(fd);
 	return true;
+}
+
+void listener_accept_rest(struct listener *listener)
+{
+	listener_ref(listener);
+	for (int i = 0; i < ACCEPTS_AT_END && listener->io; i++)
+		if (!accept_one(listener))
+			break;
+	listener_unref(listener);
 }
 
 static void on_readable(struct loop_io *io, unsigned events, void *userdata)

@@ -36,5 +36,8 @@ DEFINE_CLEANUP(struct listener *, listener_unref)
 bool listener_is_tls(const struct listener *listener);
 /* Begins to accept. */
 int listener_start(struct listener *listener, struct err *err);
+/* Takes what waits in the queue: who is woken for it may be the only one that is. Before
+ * a stop whose socket others go on with. */
+void listener_accept_rest(struct listener *listener);
 /* Stops for good and closes the socket. */
 void listener_stop(struct listener *listener);

@@ -15,8 +15,9 @@
 
 struct lookup {
 	uint64_t request;
-	char *key;  /* owned */
-	char *what; /* owned; key of by_question */
+	char *key;                    /* owned */
+	char *what;                   /* owned; key of by_question */
+	char *listener, *name, *alpn; /* owned; of the question, to ask it again */
 	unsigned client;
 	struct list waiters;
 };
@@ -62,6 +63,9 @@ static void free_lookup(struct lookup *lookup)
 {
 	free(lookup->key);
 	free(lookup->what);
+	free(lookup->listener);
+	free(lookup->name);
+	free(lookup->alpn);
 	free(lookup);
 }
 
@@ -124,6 +128,9 @@ static struct lookup *ask(struct lookups *lookups,
 	lookup->request = request;
 	lookup->key = xstrdup(question->key);
 	lookup->what = xstrdup(what);
+	lookup->listener = xstrdup(question->listener);
+	lookup->name = xstrdup(question->name);
+	lookup->alpn = xstrdup(question->alpn);
 	lookup->client = question->client;
 	list_init(&lookup->waiters);
 	map_set(lookups->by_question, what, lookup);
@@ -187,6 +194,28 @@ void lookups_complete(struct lookups *lookups, uint64_t request,
 		return;
 	unlink_lookup(lookups, lookup);
 	wake_all(lookup, outcome, context);
+}
+
+/* One that nobody waits for is left as it is: who wants it asks anew. A failure to send
+ * ends the link, and comes back here. */
+void lookups_resend(struct lookups *lookups)
+{
+	const char *key;
+	struct lookup *lookup;
+	size_t pos;
+
+	map_foreach(lookups->by_question, pos, key, lookup) {
+		const struct lookup_question question = {
+			.listener = lookup->listener,
+			.key = lookup->key,
+			.name = lookup->name,
+			.client = lookup->client,
+			.alpn = lookup->alpn,
+		};
+
+		if (!list_is_empty(&lookup->waiters))
+			lookups->send(lookup->request, &question, lookups->userdata);
+	}
 }
 
 void lookups_fail_all(struct lookups *lookups)

@@ -37,7 +37,8 @@ struct lookup_question {
 	const char *alpn; /* NULL or the first offered */
 };
 
-/* Sends one LOOKUP. Negative: there is no link. */
+/* Sends one LOOKUP. 0 while there is no link: it is sent again when there is one
+ * (lookups_resend). Negative: no answer will ever come. */
 typedef int lookup_send_fn(
 	uint64_t request, const struct lookup_question *question, void *userdata);
 
@@ -59,5 +60,7 @@ bool lookups_get_question(const struct lookups *lookups, uint64_t request,
 /* Wakes all that wait for it. */
 void lookups_complete(struct lookups *lookups, uint64_t request,
 	enum lookup_outcome outcome, struct tls_context *context);
-/* The link is gone. */
+/* There is a link to another manager: what is waited for is asked of that one. */
+void lookups_resend(struct lookups *lookups);
+/* The link is gone for good. */
 void lookups_fail_all(struct lookups *lookups);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  *   CONFIGURE ─► LISTENER*, NAMES*, ANSWER* ─► START ─► (READY) … DRAIN ─► (DRAINED)
+ *                                                          │
+ *            the link is lost: seek the rendezvous ─► (HELLO) … HANDOVER, DRAIN
  *
  * Names, contexts and answers may change at any time after CONFIGURE. A pushed context is
  * built and rehearsed before it takes the place of the old one (promise 1); sessions
@@ -9,10 +11,13 @@
 #include "front/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "front/conn.h"
+#include "front/rendezvous.h"
 #include "io/frame.h"
 #include "util/map.h"
 #include "util/mem.h"
@@ -35,7 +40,10 @@ enum worker_state {
 struct worker {
 	struct front front;
 	struct frame_stream *link; /* owned; NULL: lost */
-	struct map *listeners;     /* owned, by name: a reference each */
+	struct rendezvous
+		*rendezvous;   /* owned; NULL: no other manager will be sought */
+	uint64_t generation;   /* of the manager that started us */
+	struct map *listeners; /* owned, by name: a reference each */
 	enum worker_state state;
 	struct loop_timer *timer; /* owned; end of draining, then of flushing */
 	unsigned n_flush_steps;
@@ -88,6 +96,10 @@ static int send_lookup(
 	frame_init(&frame, LINK_LOOKUP, 0);
 	link_lookup_pack(&m, &frame);
 	worker->front.stats.link.lookups++;
+	if (!worker->link && worker->rendezvous) {
+		frame_done(&frame);
+		return 0;
+	}
 	return send_frame(worker, &frame);
 }
 
@@ -113,6 +125,25 @@ static void send_answer_ack(struct worker *worker, uint64_t id, const char *erro
 
 	frame_init(&frame, LINK_ANSWER_ACK, 0);
 	link_ack_pack(&m, &frame);
+	send_frame(worker, &frame);
+}
+
+static void send_hello(struct worker *worker)
+{
+	struct link_hello m = {
+		.pid = (uint64_t)getpid(),
+		.generation = worker->generation,
+		.connections = worker->front.stats.link.connections,
+	};
+	struct listener *listener;
+	struct frame frame;
+	const char *name;
+	size_t pos;
+
+	map_foreach(worker->listeners, pos, name, listener)
+		m.listeners += listener->settings.fd >= 0;
+	frame_init(&frame, LINK_HELLO, 0);
+	link_hello_pack(&m, &frame);
 	send_frame(worker, &frame);
 }
 
@@ -177,6 +208,23 @@ static uint64_t limit_connections(uint64_t wanted)
 	return wanted ? MIN(wanted, most) : most;
 }
 
+static int new_link(struct worker *worker, int fd, struct err *err);
+
+/* The new one learns who we are, and what our clients wait for. */
+static void on_manager_found(int fd, void *userdata)
+{
+	struct worker *worker = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (worker->state == WORKER_ENDING || new_link(worker, fd, &err) < 0) {
+		close(fd);
+		return;
+	}
+	log_info(NULL, "a new manager was found");
+	send_hello(worker);
+	lookups_resend(worker->front.lookups);
+}
+
 static int apply_configure(
 	struct worker *worker, const struct link_configure *m, struct err *err)
 {
@@ -193,6 +241,10 @@ static int apply_configure(
 	front->max_connections = limit_connections(m->max_connections);
 	if (m->log_level >= LOG_LEVEL_ERROR)
 		log_set_level((enum log_level)m->log_level);
+	worker->generation = m->generation;
+	if (m->rendezvous)
+		worker->rendezvous = rendezvous_new(
+			front->loop, m->rendezvous, on_manager_found, worker);
 	worker->state = WORKER_CONFIGURED;
 	return 0;
 }
@@ -472,6 +524,43 @@ static void drop_listeners(struct worker *worker)
 		drop_listener(worker, listener->settings.name);
 }
 
+static void accept_rest(struct worker *worker)
+{
+	struct listener *listener;
+	const char *name;
+	size_t pos;
+
+	map_foreach(worker->listeners, pos, name, listener)
+		listener_accept_rest(listener);
+}
+
+static void hand_over(struct worker *worker, const struct listener *listener)
+{
+	struct frame frame;
+	int fd = fcntl(listener->settings.fd, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return;
+	frame_init(&frame, LINK_HANDOVER, 0);
+	link_name_pack(listener->settings.name, &frame);
+	frame_add_fd(&frame, fd);
+	send_frame(worker, &frame);
+}
+
+/* A new manager that cannot bind what we listen at. */
+static int on_handover_request(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	struct listener *listener;
+	const char *name;
+	size_t pos;
+
+	map_foreach(worker->listeners, pos, name, listener)
+		hand_over(worker, listener);
+	send_empty(worker, LINK_HANDOVER_END);
+	return 0;
+}
+
 static int on_drain(
 	struct worker *worker, const struct frame_view *view, struct err *err)
 {
@@ -480,6 +569,7 @@ static int on_drain(
 	int r = link_duration_unpack(view, &usec, err);
 	if (r < 0 || worker->state >= WORKER_DRAINING)
 		return r;
+	accept_rest(worker);
 	drop_listeners(worker);
 	worker->state = WORKER_DRAINING;
 	if (worker->front.stats.link.connections == 0)
@@ -510,6 +600,7 @@ static const struct {
 	[LINK_START]         = { "START",         on_start },
 	[LINK_STATS_REQUEST] = { "STATS_REQUEST", on_stats_request },
 	[LINK_DRAIN]         = { "DRAIN",         on_drain },
+	[LINK_HANDOVER_REQUEST] = { "HANDOVER_REQUEST", on_handover_request },
 	[LINK_PROBE]         = { "PROBE",         on_probe },
 };
 
@@ -553,19 +644,29 @@ static void on_closed(const struct err *err, void *userdata)
 	}
 	log_warning(NULL, "the manager is gone, serving goes on%s%s", text ? ": " : "",
 		text ? text : "");
-	lookups_fail_all(worker->front.lookups);
+	if (worker->rendezvous)
+		rendezvous_seek(worker->rendezvous);
+	else
+		lookups_fail_all(worker->front.lookups);
 }
 
 /* --- making and ending --------------------------------------------------------------- */
 
-int worker_new(struct worker **ret, const struct worker_params *params, struct err *err)
+/* Takes the descriptor over on success. */
+static int new_link(struct worker *worker, int fd, struct err *err)
 {
-	_cleanup_(worker_freep) struct worker *worker = xnew(struct worker);
 	const struct frame_stream_params link = {
 		.on_frame = on_frame,
 		.on_closed = on_closed,
 		.userdata = worker,
 	};
+
+	return frame_stream_new(&worker->link, worker->front.loop, fd, &link, err);
+}
+
+int worker_new(struct worker **ret, const struct worker_params *params, struct err *err)
+{
+	_cleanup_(worker_freep) struct worker *worker = xnew(struct worker);
 
 	worker->listeners = map_new();
 	worker->ended = params->ended;
@@ -576,8 +677,7 @@ int worker_new(struct worker **ret, const struct worker_params *params, struct e
 	worker->front.lookups = lookups_new(send_lookup, worker);
 	int r = front_init(&worker->front, params->loop, params->priority, err);
 	if (r == 0)
-		r = frame_stream_new(
-			&worker->link, params->loop, params->link_fd, &link, err);
+		r = new_link(worker, params->link_fd, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(worker);
@@ -589,6 +689,7 @@ struct worker *worker_free(struct worker *worker)
 	if (!worker)
 		return NULL;
 	worker->link = frame_stream_free(worker->link);
+	worker->rendezvous = rendezvous_free(worker->rendezvous);
 	drop_listeners(worker);
 	front_done(&worker->front);
 	map_free(worker->listeners);

@@ -15,14 +15,16 @@
 #include "util/err.h"
 #include "util/mem.h"
 
-#define PEM_MAX      (256 * 1024)
-#define TEXT_MAX     255
-#define ADDRESS_MAX  160
-#define ERROR_MAX    16384
-#define TOKEN_MAX    1024
-#define ALPN_MAX     16
-#define COUNT_MAX    UINT64_MAX
-#define CONTEXTS_MAX (64 * 1024 * 1024)
+#define PEM_MAX     (256 * 1024)
+#define TEXT_MAX    255
+#define ADDRESS_MAX 160
+/* What fits into a socket's address. */
+#define PATH_BYTES_MAX 107
+#define ERROR_MAX      16384
+#define TOKEN_MAX      1024
+#define ALPN_MAX       16
+#define COUNT_MAX      UINT64_MAX
+#define CONTEXTS_MAX   (64 * 1024 * 1024)
 /* Whatever is longer is nonsense. */
 #define TIMEOUT_MAX USEC_PER_DAY
 
@@ -46,6 +48,8 @@ static const struct field configure_fields[] = {
 	ROW(max_contexts,          5, U64, CONTEXTS_MAX, 0),
 	ROW(max_connections,       6, U64, CONTEXTS_MAX, 0),
 	ROW(log_level,             7, U64, 7, 0),
+	ROW(generation,            8, U64, COUNT_MAX, 0),
+	ROW(rendezvous,            9, TEXT, PATH_BYTES_MAX, 0),
 	{ .name = NULL },
 };
 #undef MESSAGE
@@ -110,6 +114,16 @@ static const struct field answer_fields[] = {
 	ROW(content,   5, TEXT, TOKEN_MAX, 0),
 	ROW(chain_pem, 6, TEXT, PEM_MAX, 0),
 	ROW(key_pem,   7, SECRET, PEM_MAX, 0),
+	{ .name = NULL },
+};
+#undef MESSAGE
+
+#define MESSAGE link_hello
+static const struct field hello_fields[] = {
+	ROW(pid,         1, U64, INT32_MAX, R),
+	ROW(generation,  2, U64, COUNT_MAX, 0),
+	ROW(listeners,   3, U64, COUNT_MAX, 0),
+	ROW(connections, 4, U64, COUNT_MAX, 0),
 	{ .name = NULL },
 };
 #undef MESSAGE
@@ -185,6 +199,7 @@ static const struct field duration_fields[] = {
 DEFINE_MESSAGE(link_configure, configure_fields, "CONFIGURE")
 DEFINE_MESSAGE(link_lookup, lookup_fields, "LOOKUP")
 DEFINE_MESSAGE(link_context_ack, context_ack_fields, "CONTEXT_ACK")
+DEFINE_MESSAGE(link_hello, hello_fields, "HELLO")
 DEFINE_MESSAGE(link_ack, ack_fields, "ANSWER_ACK")
 DEFINE_MESSAGE(link_stats, stats_fields, "STATS")
 

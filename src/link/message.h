@@ -18,6 +18,15 @@
  *   START       begin to accept
  *   STATS_REQUEST
  *   DRAIN       stop accepting, end when the last session has ended
+ *
+ * A worker that has lost its manager connects to the rendezvous socket that CONFIGURE
+ * named until a new one is there, and greets it. That one is not told names, contexts and
+ * answers: it answers look-ups, may ask for the listening sockets, and drains.
+ *
+ *   manager → front                        front → manager
+ *   HANDOVER_REQUEST                       HELLO        who this is; first
+ *                                          HANDOVER     + descriptor: a listener's name
+ *                                          HANDOVER_END
  */
 #pragma once
 
@@ -43,6 +52,7 @@ enum link_type {
 	LINK_STATS_REQUEST,
 	LINK_DRAIN,
 	LINK_PROBE,
+	LINK_HANDOVER_REQUEST,
 
 	LINK_READY = 64,
 	LINK_LOOKUP,
@@ -50,6 +60,9 @@ enum link_type {
 	LINK_ANSWER_ACK,
 	LINK_STATS,
 	LINK_DRAINED,
+	LINK_HELLO,
+	LINK_HANDOVER,
+	LINK_HANDOVER_END,
 
 	LINK_COMMAND = 128, /* link/command.h */
 	LINK_COMMAND_ROW,
@@ -83,6 +96,8 @@ struct link_configure {
 	uint64_t max_contexts;     /* bound of the cache */
 	uint64_t max_connections;  /* of this worker */
 	uint64_t log_level;
+	uint64_t generation; /* of the manager, greater with each */
+	char *rendezvous;    /* path of the socket of a later manager; NULL: none */
 };
 
 struct link_listener {
@@ -154,6 +169,13 @@ struct link_answer {
 	char *key_pem; /* secret */
 };
 
+struct link_hello {
+	uint64_t pid;        /* for the log: who it is, the kernel says */
+	uint64_t generation; /* of the manager that started it */
+	uint64_t listeners;  /* sockets that it holds; 0 while it drains */
+	uint64_t connections;
+};
+
 struct link_ack {
 	uint64_t id;
 	char *error; /* NULL = done */
@@ -182,13 +204,15 @@ LINK_DECLARE(link_lookup, LINK_LOOKUP);
 LINK_DECLARE(link_context, LINK_CONTEXT);
 LINK_DECLARE(link_context_ack, LINK_CONTEXT_ACK);
 LINK_DECLARE(link_answer, LINK_ANSWER);
+LINK_DECLARE(link_hello, LINK_HELLO);
 LINK_DECLARE(link_ack, LINK_ANSWER_ACK);
 LINK_DECLARE(link_stats, LINK_STATS);
 
 /* Adds the counters of one worker to a sum; of longest_turn_usec the greater. */
 void link_stats_add(struct link_stats *sum, const struct link_stats *one);
 
-/* LISTENER_DROP, CONTEXT_DROP, PROBE (of the listener): just a name; DRAIN: a duration. */
+/* LISTENER_DROP, CONTEXT_DROP, PROBE and HANDOVER (of the listener): just a name; DRAIN: a
+ * duration. */
 void link_name_pack(const char *name, struct frame *frame);
 int link_name_unpack(const struct frame_view *view, char **ret, struct err *err);
 void link_duration_pack(usec_t usec, struct frame *frame);

@@ -66,6 +66,10 @@ static void test_notify(void **state)
 		"RELOADING=1\nMONOTONIC_USEC=123456789\nSTATUS=reading the configuration");
 	service_status("2 of 2 certificates served");
 	assert_heard(fd, "STATUS=2 of 2 certificates served");
+	service_keep_socket("kept/[__]_993", fd);
+	assert_heard(fd, "FDSTORE=1\nFDNAME=kept/[__]_993");
+	service_forget_socket("kept/[__]_993");
+	assert_heard(fd, "FDSTOREREMOVE=1\nFDNAME=kept/[__]_993");
 	service_stopping("waiting for live sessions to end");
 	assert_heard(fd, "STOPPING=1\nSTATUS=waiting for live sessions to end");
 	unsetenv("NOTIFY_SOCKET");
@@ -151,6 +155,10 @@ static const struct row {
 	  "adopted 0 () prepared 0, ours at 3 nonblocking" },
 	{ "one of two", { ELSEWHERE, LISTENING }, 2, "imaps:imaps", NULL, false,
 	  "adopted 0 () prepared 0, ours at 4 nonblocking, warned" },
+	{ "kept by a dead manager", { LISTENING }, 1, "kept/somewhere", NULL, false,
+	  "adopted 0 () prepared 0, ours at 3 nonblocking" },
+	{ "kept for nobody", { ELSEWHERE, LISTENING }, 2, "kept/a:kept/b", NULL, false,
+	  "adopted 0 () prepared 0, ours at 4 nonblocking" },
 	{ "of no listener", { ELSEWHERE }, 1, "pop3s", NULL, false,
 	  "adopted 0 () prepared 0, warned" },
 	{ "of another listener", { LISTENING }, 1, "pop3s", NULL, false,
@@ -160,15 +168,15 @@ static const struct row {
 	{ "another process's", { LISTENING }, 1, "imaps", NULL, true,
 	  "adopted 0 () prepared -98" },
 	{ "not listening", { BOUND }, 1, "imaps", NULL, false,
-	  "adopted -88 (imaps, handed over by systemd, is not a listening stream socket)" },
+	  "adopted -88 (imaps, handed over to us, is not a listening stream socket)" },
 	{ "a datagram socket", { DATAGRAM }, 1, "imaps", NULL, false,
-	  "adopted -88 (imaps, handed over by systemd, is not a listening stream socket)" },
+	  "adopted -88 (imaps, handed over to us, is not a listening stream socket)" },
 	{ "a connection", { LOCAL }, 1, "imaps", NULL, false,
-	  "adopted -88 (imaps, handed over by systemd, is not a listening stream socket)" },
+	  "adopted -88 (imaps, handed over to us, is not a listening stream socket)" },
 	{ "no socket", { PIPE }, 1, "fifo", NULL, false,
-	  "adopted -88 (fifo, handed over by systemd, is not a listening stream socket)" },
+	  "adopted -88 (fifo, handed over to us, is not a listening stream socket)" },
 	{ "a wrong one first", { PIPE, LISTENING }, 2, "fifo:imaps", NULL, false,
-	  "adopted -88 (fifo, handed over by systemd, is not a listening stream socket)" },
+	  "adopted -88 (fifo, handed over to us, is not a listening stream socket)" },
 	{ "a name too few", { LISTENING, LISTENING }, 2, "imaps", NULL, false,
 	  "adopted -22 (sockets from systemd: Invalid argument)" },
 	{ "no number", { LISTENING }, 1, "imaps", "many", false,
