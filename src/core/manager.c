@@ -20,7 +20,6 @@
 #define STATUS_USEC (30 * USEC_PER_SEC)
 /* For workers of a dead manager to come, when they hold an address that we want. */
 #define CLAIM_USEC (2 * USEC_PER_SEC)
-#define DATABASE   "postseal.db"
 #define CONTROL    "control"
 #define RENDEZVOUS "link"
 #define WORKER     "postseal-front"
@@ -107,7 +106,7 @@ static int open_http(struct manager *m, struct err *err)
 static int open_store(struct manager *m, struct err *err)
 {
 	const char *directory = conf_get_string(root(m), "state_directory");
-	_cleanup_(freep) char *path = xasprintf("%s/%s", directory, DATABASE);
+	_cleanup_(freep) char *path = xasprintf("%s/%s", directory, STORE_FILE);
 	int r = make_directory(directory, 0700, err);
 
 	if (r < 0)

@@ -110,6 +110,17 @@ int store_files_probe(const char *path, struct err *err)
 	return 0;
 }
 
+/* Root that works here for the service leaves it what it makes. */
+static int hand_over(int fd, const char *path)
+{
+	_cleanup_(freep) char *folder = folder_of(path);
+	struct stat st;
+
+	if (geteuid() != 0 || stat(folder, &st) < 0 || st.st_uid == 0)
+		return 0;
+	return fchown(fd, st.st_uid, st.st_gid);
+}
+
 int store_files_lock(const char *path, struct err *err)
 {
 	_cleanup_(freep) char *lock = xasprintf("%s.lock", path);
@@ -119,7 +130,7 @@ int store_files_lock(const char *path, struct err *err)
 		return r;
 	_cleanup_(closep) int fd = open(
 		lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-	if (fd < 0)
+	if (fd < 0 || hand_over(fd, lock) < 0)
 		return err_set(err, -errno, "%s: %s", lock, strerrordesc_np(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return TAKE_FD(fd);
@@ -152,7 +163,7 @@ int store_files_create(const char *path, struct err *err)
 	 * umask there is cannot open them. */
 	_cleanup_(closep) int fd =
 		open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 || fchmod(fd, 0600) < 0)
+	if (fd < 0 || fchmod(fd, 0600) < 0 || hand_over(fd, path) < 0)
 		return err_set(err, -errno, "%s: %s", path, strerrordesc_np(errno));
 	return 0;
 }
@@ -166,4 +177,37 @@ int store_files_publish(const char *from, const char *path, struct err *err)
 	if (rename(from, path) < 0)
 		return err_set(err, -errno, "%s: %s", path, strerrordesc_np(errno));
 	return sync_folder(path, err);
+}
+
+int store_files_keep(const char *path, const char *as, struct err *err)
+{
+	static const char *const kept[] = { "", "-wal" };
+	int n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		_cleanup_(freep) char *from = xasprintf("%s%s", path, kept[i]);
+		_cleanup_(freep) char *to = xasprintf("%s%s", as, kept[i]);
+
+		if (link(from, to) == 0)
+			n++;
+		else if (errno != ENOENT)
+			return err_set(
+				err, -errno, "%s: %s", to, strerrordesc_np(errno));
+	}
+	if (n == 0)
+		return 0;
+	int r = sync_folder(path, err);
+	return r < 0 ? r : n;
+}
+
+int store_files_drop_log(const char *path, struct err *err)
+{
+	for (size_t i = 1; i < ARRAY_SIZE(suffixes); i++) {
+		_cleanup_(freep) char *file = xasprintf("%s%s", path, suffixes[i]);
+
+		if (unlink(file) < 0 && errno != ENOENT)
+			return err_set(
+				err, -errno, "%s: %s", file, strerrordesc_np(errno));
+	}
+	return 0;
 }

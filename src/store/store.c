@@ -91,7 +91,7 @@ static int harden(struct store *store, struct err *err)
 		err);
 }
 
-static int open_db(struct store *store, const char *path, int flags, struct err *err)
+int store_open_db(struct store *store, const char *path, int flags, struct err *err)
 {
 	int rc = sqlite3_open_v2(path, &store->db,
 		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
@@ -102,7 +102,7 @@ static int open_db(struct store *store, const char *path, int flags, struct err 
 	return harden(store, err);
 }
 
-static int check_identity(struct store *store, struct err *err)
+int store_check_identity(struct store *store, struct err *err)
 {
 	int id = 0;
 
@@ -116,7 +116,7 @@ static int check_identity(struct store *store, struct err *err)
 
 /* Constraints on values are left out: a row that breaks one is refused when it is read,
  * and costs one certificate instead of all. */
-static int check_integrity(struct store *store, struct err *err)
+int store_check_integrity(struct store *store, struct err *err)
 {
 	_cleanup_(freep) char *finding = NULL;
 
@@ -159,7 +159,7 @@ static int migrate(struct store *store, struct err *err)
 	return store_migrate(store, list, n, err);
 }
 
-static struct store *new_store(const char *path)
+struct store *store_new(const char *path)
 {
 	struct store *store = xnew(struct store);
 
@@ -175,8 +175,8 @@ static int create(const char *path, struct err *err)
 	int r = store_files_create(aside, err);
 	if (r < 0)
 		return r;
-	_cleanup_(store_closep) struct store *store = new_store(aside);
-	r = open_db(store, aside, SQLITE_OPEN_READWRITE, err);
+	_cleanup_(store_closep) struct store *store = store_new(aside);
+	r = store_open_db(store, aside, SQLITE_OPEN_READWRITE, err);
 	if (r == 0)
 		r = migrate(store, err);
 	if (r < 0)
@@ -196,6 +196,7 @@ static int prepare_files(
 		if (r < 0)
 			return r;
 		store->lock_fd = r;
+		r = store_restore_finish(path, err);
 	}
 	if (r >= 0)
 		r = store_files_probe(path, err);
@@ -224,6 +225,18 @@ static int check_schema(struct store *store, struct err *err)
 		store->path, version, n);
 }
 
+static int upgrade(struct store *store, struct err *err)
+{
+	unsigned n = 0;
+	int version = store_get_schema_version(store);
+	int r = 0;
+
+	store_migrate_get_list(&n);
+	if (version > 0 && version < (int)n)
+		r = store_backup_schema(store, version, err);
+	return r < 0 ? r : migrate(store, err);
+}
+
 static int open_file(
 	struct store *store, const char *path, unsigned flags, struct err *err)
 {
@@ -231,23 +244,23 @@ static int open_file(
 
 	int r = prepare_files(store, path, flags, err);
 	if (r == 0)
-		r = open_db(store, path,
+		r = store_open_db(store, path,
 			is_reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, err);
 	if (r == 0)
-		r = check_identity(store, err);
+		r = store_check_identity(store, err);
 	if (r == 0)
-		r = check_integrity(store, err);
+		r = store_check_integrity(store, err);
 	if (r < 0)
 		return r;
 	if (is_reader)
 		return check_schema(store, err);
-	r = migrate(store, err);
+	r = upgrade(store, err);
 	return r < 0 ? r : start_log(store, err);
 }
 
 static int open_memory(struct store *store, struct err *err)
 {
-	int r = open_db(
+	int r = store_open_db(
 		store, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
 
 	return r < 0 ? r : migrate(store, err);
@@ -255,7 +268,7 @@ static int open_memory(struct store *store, struct err *err)
 
 int store_open(struct store **ret, const char *path, unsigned flags, struct err *err)
 {
-	_cleanup_(store_closep) struct store *store = new_store(path);
+	_cleanup_(store_closep) struct store *store = store_new(path);
 
 	int r = strcmp(path, ":memory:") == 0 ? open_memory(store, err)
 					      : open_file(store, path, flags, err);

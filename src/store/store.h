@@ -16,8 +16,12 @@
 
 #include "util/err.h"
 #include "util/macro.h"
+#include "util/usec.h"
 
 struct store;
+
+/* In the state directory. */
+#define STORE_FILE "postseal.db"
 
 /* Positive outcomes of this room. */
 enum {
@@ -37,6 +41,18 @@ enum {
 int store_open(struct store **ret, const char *path, unsigned flags, struct err *err);
 struct store *store_close(struct store *store);
 DEFINE_CLEANUP(struct store *, store_close)
+
+/* Copies all that is committed to a new file (0600) that is durable and checked. -EEXIST:
+ * there is one of that name. The database may be in use, also by another process. */
+int store_backup(struct store *store, const char *to, struct err *err);
+/*
+ * Puts the database at `from` (a backup; closed to others, ours, whole, of no newer
+ * schema) in the place of the one at path, which no postseald may have open (-EBUSY). What
+ * was there is kept, as *ret_aside (owned by the caller; NULL: nothing was there).
+ * Interrupted at any point, the next store_open finds either the one or the other.
+ */
+int store_restore(const char *path, const char *from, usec_t wall_now_usec,
+	char **ret_aside, struct err *err);
 
 int store_get_schema_version(const struct store *store);
 

@@ -32,6 +32,21 @@ const struct store_migration *store_migrate_get_list(unsigned *ret_n);
 int store_migrate(struct store *store, const struct store_migration *list, unsigned n,
 	struct err *err);
 
+/* SQLite bound to what we need of it. store->db is set on failure, too. */
+int store_open_db(struct store *store, const char *path, int flags, struct err *err);
+/* -EUCLEAN: not ours, or damaged. */
+int store_check_identity(struct store *store, struct err *err);
+int store_check_integrity(struct store *store, struct err *err);
+/* A store without a connection; store_close. */
+struct store *store_new(const char *path);
+
+/* backup.c: before a database of an older schema is changed, a copy is put beside it
+ * ("….schema-1"). */
+int store_backup_schema(struct store *store, int version, struct err *err);
+/* A restore that was interrupted after its point of no return is finished. Under the
+ * writer's lock. */
+int store_restore_finish(const char *path, struct err *err);
+
 /* The code and an operator's words for a result of SQLite. */
 int store_fail(struct store *store, int rc, struct err *err);
 /* Runs a constant text without results: pragmas, migrations. */
@@ -51,5 +66,9 @@ int store_files_probe(const char *path, struct err *err);
 int store_files_lock(const char *path, struct err *err);
 /* An empty file for a database that is made; what an earlier try left is removed. */
 int store_files_create(const char *path, struct err *err);
-/* Gives the finished database its name, durably. */
+/* Syncs the finished database and gives it its name, durably. */
 int store_files_publish(const char *from, const char *path, struct err *err);
+/* Keeps what is there under another name as well: database and log. 0: nothing is. */
+int store_files_keep(const char *path, const char *as, struct err *err);
+/* Removes the log and its like. */
+int store_files_drop_log(const char *path, struct err *err);
