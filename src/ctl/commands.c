@@ -72,6 +72,14 @@ const struct ctl_command ctl_commands[] = {
 	  "Print the configuration, without the daemon",
 	  "NAME is a setting, a block (listener imaps), or a setting in one (listener imaps/backend).",
 	  ctl_run_conf },
+	{ "backup", "FILE", 1, 1, NULL,
+	  "Copy the state database, without the daemon or beside it",
+	  "FILE must not exist; it will hold all keys, so keep it as you keep them.",
+	  ctl_run_backup },
+	{ "restore", "FILE", 1, 1, NULL,
+	  "Put a backup in the place of the state database",
+	  "Not while the daemon has the database open. What was there is kept under another name.",
+	  ctl_run_restore },
 	{ NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },
 };
 

@@ -48,6 +48,14 @@ extern const struct arguments_option ctl_options[]; /* for all commands */
 /* The whole program: argv[0] is its name, NULL stands behind the last. */
 int ctl_main(struct ctl *ctl, char *const *argv);
 
+/* For commands that work without the daemon: reads the configuration, or says what is
+ * wrong with it. */
+struct loaded;
+typedef int ctl_loaded_fn(struct ctl *ctl, const struct loaded *loaded,
+	const struct arguments *arguments);
+int ctl_with_loaded(
+	struct ctl *ctl, const struct arguments *arguments, ctl_loaded_fn *fn);
+
 /* Each a command of the table. */
 int ctl_run_status(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_renew(struct ctl *ctl, const struct arguments *arguments);
@@ -58,3 +66,5 @@ int ctl_run_account_show(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_account_create(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_check(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_conf(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_backup(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_restore(struct ctl *ctl, const struct arguments *arguments);

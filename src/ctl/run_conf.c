@@ -35,9 +35,8 @@ static int load(struct ctl *ctl, struct loop *loop, struct loaded *ret)
 }
 
 /* The host of plugins wants a loop, which never runs here. */
-static int with_loaded(struct ctl *ctl, const struct arguments *arguments,
-	int (*fn)(struct ctl *ctl, const struct loaded *loaded,
-		const struct arguments *arguments))
+int ctl_with_loaded(
+	struct ctl *ctl, const struct arguments *arguments, ctl_loaded_fn *fn)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	_cleanup_(loop_freep) struct loop *own = NULL;
@@ -99,7 +98,7 @@ static int check(
 
 int ctl_run_check(struct ctl *ctl, const struct arguments *arguments)
 {
-	return with_loaded(ctl, arguments, check);
+	return ctl_with_loaded(ctl, arguments, check);
 }
 
 /* --- conf -------------------------------------------------------------------------------- */
@@ -160,5 +159,5 @@ static int print_conf(
 
 int ctl_run_conf(struct ctl *ctl, const struct arguments *arguments)
 {
-	return with_loaded(ctl, arguments, print_conf);
+	return ctl_with_loaded(ctl, arguments, print_conf);
 }
