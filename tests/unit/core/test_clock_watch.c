@@ -285,6 +285,15 @@ static void set_right(struct life *f)
 	fake_loop_set_wall(f->loop, true_now(f));
 }
 
+static bool has_certificate(struct life *f)
+{
+	struct store_slot slot = life_load_slot(f);
+	bool has = slot.certificate_id > 0;
+
+	store_slot_done(&slot);
+	return has;
+}
+
 /* Jumped after each turn of the first order, and put right an hour later: it is the same
  * order, or the first, that comes to its end. False: so many turns it does not take. */
 static bool jump_in_order(const struct jump *jump, unsigned turn, bool has_crash)
@@ -293,11 +302,12 @@ static bool jump_in_order(const struct jump *jump, unsigned turn, bool has_crash
 
 	life_init(&f);
 	life_start(&f);
-	for (unsigned i = 0; i < turn; i++)
+	bool is_over = false;
+	/* not beyond: a turn without work would go on to the renewal */
+	for (unsigned i = 0; i < turn && !is_over; i++) {
 		life_run_turn(&f);
-	struct store_slot slot = life_load_slot(&f);
-	bool is_over = slot.certificate_id > 0;
-	store_slot_done(&slot);
+		is_over = has_certificate(&f);
+	}
 	set_wrong(&f, jump);
 	fake_loop_advance(f.loop, 30 * USEC_PER_MIN);
 	if (has_crash) {
