@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/manager.h"
+#include "core/plugin_commands.h"
 #include "core/status.h"
 #include "pki/key.h"
 #include "store/event.h"
@@ -331,24 +332,6 @@ static void run_events(
 		control_request_end(request, COMMAND_OK, "%s", "");
 }
 
-/* --- plugins ------------------------------------------------------------------------------- */
-
-static void run_plugins(
-	struct control_request *request, const json_t *args, void *userdata)
-{
-	struct manager *m = userdata;
-	const struct plugin *p;
-
-	for (size_t i = 0; (p = plugin_host_get(m->loaded.host, i)); i++)
-		control_request_row(request,
-			json_pack("{s:s, s:s, s:s?, s:s?, s:s?}", "kind",
-				plugin_kind_name(plugin_get_kind(p)), "name",
-				plugin_get_name(p), "version", plugin_get_version(p),
-				"summary", plugin_get_summary(p), "path",
-				plugin_get_path(p)));
-	control_request_end(request, COMMAND_OK, "%s", "");
-}
-
 /* --- accounts ------------------------------------------------------------------------------ */
 
 struct account_walk {
@@ -528,6 +511,11 @@ static const struct control_argument events_arguments[] = {
 	{ NULL, NULL },
 };
 
+static const struct control_argument plugins_enable_arguments[] = {
+	{ "name", "the plugin's" },
+	{ NULL, NULL },
+};
+
 static const struct control_argument account_show_arguments[] = {
 	{ "authority", "name of an authority block; all when it is left out" },
 	{ NULL, NULL },
@@ -546,7 +534,10 @@ const struct control_command commands_table[] = {
 	{ "renew", CONTROL_ADMIN, renew_arguments, "none", "Renew a domain's certificates now", run_renew },
 	{ "reload", CONTROL_ADMIN, no_arguments, "{report, error}", "Read the configuration anew", run_reload },
 	{ "events", CONTROL_READ, events_arguments, "{id, at, kind, subject, text}", "What has happened", run_events },
-	{ "plugins", CONTROL_READ, no_arguments, "{kind, name, version, summary, path}", "Plugins that are loaded", run_plugins },
+	{ "plugins", CONTROL_READ, no_arguments,
+	  "{kind, name, version, summary, path, disabled, deaths}", "Plugins that are loaded", plugin_commands_list },
+	{ "plugins-enable", CONTROL_ADMIN, plugins_enable_arguments, "none",
+	  "Enable a plugin that was disabled", plugin_commands_enable },
 	{ "account-show", CONTROL_READ, account_show_arguments,
 	  "{authority, directory, url, status, contact, reason, thumbprint, created}", "Accounts at authorities", run_account_show },
 	{ "account-create", CONTROL_ADMIN, account_create_arguments, "as account-show",

@@ -45,6 +45,7 @@
 #include "util/strtab.h"
 
 /* A CA that says "later" in a year's time is asked again sooner. */
+#define HOLD_AGAIN_USEC    (6 * USEC_PER_HOUR)
 #define RETRY_AT_MOST_USEC (2 * USEC_PER_DAY)
 /* How soon a slot is looked at again that waits for the clock. */
 #define HOLD_USEC (5 * USEC_PER_MIN)
@@ -238,8 +239,36 @@ static bool needs_install(const struct job *job)
 	       job->issued.not_after_usec > loop_wall_now(job->env->loop);
 }
 
+/* A plugin that the domain cannot do without is disabled: an order would be in vain. To
+ * enable it makes the slot due at once. */
+static void hold(struct job *job, const char *reason)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	bool is_news = !job->slot.error || strcmp(job->slot.error, reason) != 0;
+
+	set_state(job, JOB_FAILED);
+	xstrset(&job->slot.error, reason);
+	job->slot.due_usec = usec_add(loop_wall_now(job->env->loop), HOLD_AGAIN_USEC);
+	if (store_slot_save(job->env->store, &job->slot, &err) < 0) {
+		_cleanup_(freep) char *why = err_format(&err);
+		log_error(&job->log, "hold not stored: %s", why);
+	}
+	if (is_news)
+		events_add(job->env->events, LOG_LEVEL_ERROR, "held", job->subject,
+			"%s%s", reason,
+			job->current.id ? "; what is served stays" : "");
+	job_complete(job, false);
+}
+
 static void step_due(struct job *job)
 {
+	_cleanup_(freep) char *reason =
+		faults_format_hold(job->env->faults, job->conf, job->domain);
+
+	if (reason) {
+		hold(job, reason);
+		return;
+	}
 	if (needs_install(job))
 		set_state(job, JOB_INSTALL);
 	else if (needs_order(job))

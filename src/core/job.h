@@ -8,6 +8,7 @@
 #include "core/authority.h"
 #include "core/clock_watch.h"
 #include "core/events.h"
+#include "core/faults.h"
 #include "core/fleet.h"
 #include "core/instances.h"
 #include "core/leftovers.h"
@@ -25,6 +26,7 @@ struct job_env {
 	struct leftovers *leftovers;       /* NULL in tests */
 	struct fleet *fleet;               /* NULL: no front (tests) */
 	const struct listeners *listeners; /* NULL with fleet NULL */
+	const struct faults *faults;       /* of plugins; NULL: none (tests) */
 	/* The authority of a block; NULL with err when it cannot be opened. */
 	struct authority *(*get_authority)(
 		const struct conf_block *block, void *userdata, struct err *err);

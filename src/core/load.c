@@ -159,6 +159,7 @@ static int open_host(
 		.loop = params->loop,
 		.http = params->http,
 		.backing = params->backing,
+		.noter = params->noter,
 		.log = params->log,
 	};
 

@@ -20,6 +20,7 @@
 #define STATUS_USEC (30 * USEC_PER_SEC)
 /* For workers of a dead manager to come, when they hold an address that we want. */
 #define CLAIM_USEC (2 * USEC_PER_SEC)
+#define CALL_NOTE  STORE_FILE "-call"
 #define CONTROL    "control"
 #define RENDEZVOUS "link"
 #define WORKER     "postseal-front"
@@ -73,6 +74,13 @@ static struct authority *get_authority(
 	return authorities_get(m->authorities, m->loaded.conf, block, err);
 }
 
+/* What the plugins' host takes from the configuration in force. */
+static void follow_host(struct manager *m)
+{
+	plugin_host_set_deadline(
+		m->loaded.host, conf_get_duration(root(m), "plugin_timeout"));
+}
+
 /* --- building, in the order of dependence --------------------------------------------------- */
 
 static int load(struct manager *m, struct err *err)
@@ -84,6 +92,7 @@ static int load(struct manager *m, struct err *err)
 	m->load.loop = m->loop;
 	m->load.http = m->http;
 	m->load.backing = publication_get(m->publication);
+	m->load.noter = faults_get_noter(m->faults);
 	m->load.log = &m->log;
 	r = load_configuration(&m->loaded, &m->load, &report);
 	log_report(m, &report);
@@ -107,11 +116,14 @@ static int open_store(struct manager *m, struct err *err)
 {
 	const char *directory = conf_get_string(root(m), "state_directory");
 	_cleanup_(freep) char *path = xasprintf("%s/%s", directory, STORE_FILE);
+	_cleanup_(freep) char *note = xasprintf("%s/%s", directory, CALL_NOTE);
 	int r = make_directory(directory, 0700, err);
 
-	if (r < 0)
-		return r;
-	return store_open(&m->store, path, 0, err);
+	if (r >= 0)
+		r = store_open(&m->store, path, 0, err);
+	if (r >= 0)
+		r = faults_open(m->faults, m->store, m->loaded.host, note, err);
+	return r;
 }
 
 static char *format_run_path(const struct manager *m, const char *name)
@@ -293,6 +305,7 @@ static int open_work(struct manager *m, struct err *err)
 		.leftovers = m->leftovers,
 		.fleet = m->fleet,
 		.listeners = m->listeners,
+		.faults = m->faults,
 		.get_authority = get_authority,
 		.userdata = m,
 		.log = &m->log,
@@ -358,6 +371,7 @@ static void open_plumbing(struct manager *m)
 		.http = m->http,
 	};
 	m->publication = publication_new(&publication);
+	m->faults = faults_new(&m->log);
 	m->status_timer = loop_timer_new(m->loop, on_status_timer, m);
 }
 
@@ -393,6 +407,8 @@ int manager_new(struct manager **ret, struct loop *loop,
 	r = open_work(m, err);
 	if (r < 0)
 		return r;
+	follow_host(m);
+	faults_tell(m->faults, m->events);
 	instances_follow(m->instances, m->loaded.conf);
 	*ret = TAKE_PTR(m);
 	return 0;
@@ -418,6 +434,7 @@ struct manager *manager_free(struct manager *m)
 	orphans_free(m->orphans);
 	served_free(m->served);
 	loaded_done(&m->loaded);
+	faults_free(m->faults);
 	publication_free(m->publication);
 	listeners_free(m->listeners);
 	store_close(m->store);
@@ -480,6 +497,7 @@ static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
 	leftovers_stop(m->leftovers);
 	m->loaded.conf = conf;
 	m->env.conf = conf;
+	follow_host(m);
 	if (instances_follow(m->instances, conf))
 		schedule_follow(m->schedule, conf, true);
 	authorities_follow(m->authorities, conf);

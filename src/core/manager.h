@@ -7,6 +7,7 @@
 
 #include "core/authorities.h"
 #include "core/control.h"
+#include "core/faults.h"
 #include "core/load.h"
 #include "core/orphans.h"
 #include "core/publication.h"
@@ -21,7 +22,8 @@ struct manager {
 	/* owned, in the order of their start */
 	struct http_client *http; /* plugins' requests, our own looks */
 	struct publication *publication;
-	struct loaded loaded; /* schema, plugins, configuration in force */
+	struct faults *faults; /* of plugins */
+	struct loaded loaded;  /* schema, plugins, configuration in force */
 	struct store *store;
 	struct instances *instances;
 	struct events *events;

@@ -33,6 +33,8 @@ static const struct conf_setting root_settings[] = {
 	  "Open client connections per worker; above it the newest is closed." },
 	{ "context_cache", CONF_INT, "10000", 16, 1000000, "contexts", NULL, NULL, 0,
 	  "TLS contexts that a worker keeps in memory; others are asked of the manager when a client names them." },
+	{ "plugin_timeout", CONF_DURATION, "2m", 1 * SEC, DAY, NULL, NULL, NULL, 0,
+	  "Deadline of a call into a plugin; the call has failed then." },
 	{ "drain_timeout", CONF_DURATION, "10s", 0, DAY, NULL, NULL, NULL, 0,
 	  "How long live sessions may go on when Postseal is stopped." },
 	{ "clock_tolerance", CONF_DURATION, "1h", 60 * SEC, DAY, NULL, NULL, NULL, 0,

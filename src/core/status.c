@@ -60,10 +60,13 @@ static int on_install(const struct store_install *row, void *userdata)
 
 /* --- one slot ---------------------------------------------------------------------------- */
 
-static const char *slot_state(struct manager *m, const struct store_slot *slot)
+static const char *slot_state(
+	struct manager *m, const struct store_slot *slot, const char *hold)
 {
 	if (schedule_find(m->schedule, slot->id))
 		return "ordering";
+	if (hold)
+		return "held";
 	if (slot->error && slot->attempts > 0)
 		return "failed";
 	if (slot->pending_id > 0)
@@ -92,6 +95,15 @@ static void set_certificate(
 	store_certificate_done(&c);
 }
 
+/* Owned by the caller. */
+static char *format_hold(struct manager *m, const char *domain)
+{
+	const struct conf_block *block =
+		conf_find_block(m->loaded.conf, "domain", domain);
+
+	return block ? faults_format_hold(m->faults, m->loaded.conf, block) : NULL;
+}
+
 static const char *authority_name(struct manager *m, const char *domain)
 {
 	const struct conf_block *block =
@@ -104,12 +116,13 @@ static const char *authority_name(struct manager *m, const char *domain)
 json_t *status_format_slot(struct manager *m, const struct store_slot *slot)
 {
 	const struct job *job = schedule_find(m->schedule, slot->id);
+	_cleanup_(freep) char *hold = format_hold(m, slot->domain);
 	json_t *row = json_object();
 
 	json_object_set_new(row, "domain", json_string(slot->domain));
 	json_object_set_new(row, "names", format_words(slot->names));
 	json_object_set_new(row, "key_type", json_string(slot->key_type));
-	json_object_set_new(row, "state", json_string(slot_state(m, slot)));
+	json_object_set_new(row, "state", json_string(slot_state(m, slot, hold)));
 	json_object_set_new(
 		row, "activity", format_text(job ? job_get_state_text(job) : NULL));
 	json_object_set_new(
@@ -118,7 +131,7 @@ json_t *status_format_slot(struct manager *m, const struct store_slot *slot)
 	json_object_set_new(row, "challenge", format_text(slot->challenges));
 	json_object_set_new(row, "due", format_time(slot->due_usec));
 	json_object_set_new(row, "attempts", json_integer(slot->attempts));
-	json_object_set_new(row, "error", format_text(slot->error));
+	json_object_set_new(row, "error", format_text(hold ? hold : slot->error));
 	set_certificate(m, slot, row);
 	return row;
 }
@@ -127,7 +140,7 @@ bool status_needs_attention(const json_t *row)
 {
 	const char *state = json_view_string(row, "state");
 
-	return state && strcmp(state, "failed") == 0;
+	return state && (strcmp(state, "failed") == 0 || strcmp(state, "held") == 0);
 }
 
 /* --- the whole ------------------------------------------------------------------------------ */

@@ -62,6 +62,7 @@ int ctl_run_renew(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_reload(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_events(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_plugins(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_plugins_enable(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_account_show(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_account_create(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_check(struct ctl *ctl, const struct arguments *arguments);

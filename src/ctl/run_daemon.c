@@ -107,11 +107,12 @@ int ctl_run_events(struct ctl *ctl, const struct arguments *arguments)
 static void on_plugin(const json_t *row, void *userdata)
 {
 	struct columns *columns = userdata;
+	const char *disabled = json_view_string(row, "disabled");
 
 	columns_add(columns, json_view_string(row, "kind"));
 	columns_add(columns, json_view_string(row, "name"));
 	columns_add(columns, json_view_string(row, "version"));
-	columns_add(columns, json_view_string(row, "summary"));
+	columns_add(columns, disabled ? disabled : json_view_string(row, "summary"));
 }
 
 static void on_json(const json_t *row, void *userdata)
@@ -130,7 +131,7 @@ static int list_plugins_json(struct ctl *ctl)
 					   .is_quiet = true,
 				   });
 
-	if (code == CTL_OK)
+	if (code == CTL_OK || code == CTL_ATTENTION)
 		print_json(ctl->out, rows);
 	return code;
 }
@@ -150,7 +151,17 @@ int ctl_run_plugins(struct ctl *ctl, const struct arguments *arguments)
 					   .deadline_usec = DEADLINE_USEC,
 					   .is_quiet = true,
 				   });
-	if (code == CTL_OK)
+	if (code == CTL_OK || code == CTL_ATTENTION)
 		columns_print(columns, ctl->out);
 	return code;
+}
+
+int ctl_run_plugins_enable(struct ctl *ctl, const struct arguments *arguments)
+{
+	return daemon_ask(
+		ctl, &(struct daemon_call){
+			     .name = "plugins-enable",
+			     .args = daemon_args("name", arguments_word(arguments, 0)),
+			     .deadline_usec = DEADLINE_USEC,
+		     });
 }

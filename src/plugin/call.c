@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "plugin/call_priv.h"
+#include "plugin/entry.h"
 #include "plugin/handle.h"
 #include "plugin/instance_priv.h"
 #include "plugin/result.h"
@@ -30,6 +31,7 @@ struct plugin_call {
 	struct list link;                 /* in the instance's calls */
 	struct plugin_instance *instance; /* borrowed; not looked at once ENDED */
 	const char *method;
+	const char *subject; /* points into args; NULL = none */
 	call_cancel_fn *cancel;
 	void *args; /* owned */
 	void (*args_free)(void *args);
@@ -72,10 +74,14 @@ static void call_end(struct plugin_call *call)
 static void call_stop(struct plugin_call *call)
 {
 	bool is_running = call->phase == CALL_RUNNING;
+	struct plugin_entry entry;
 
 	call->phase = CALL_ENDED;
-	if (is_running && call->cancel)
-		call->cancel(call->instance->self, call->handle);
+	if (!is_running || !call->cancel)
+		return;
+	plugin_enter(&entry, call->instance, "cancel", call->subject);
+	call->cancel(call->instance->self, call->handle);
+	plugin_leave(&entry);
 }
 
 static void call_drop(struct plugin_call *call)
@@ -151,6 +157,7 @@ static void warn_once(struct plugin_call *call)
 	if (!call->has_warned)
 		log_warning(&call->instance->log, "%s: completed twice", call->method);
 	call->has_warned = true;
+	plugin_breach("it ended a call twice");
 }
 
 void plugin_call_complete(
@@ -158,12 +165,16 @@ void plugin_call_complete(
 {
 	struct plugin_call *call = handle_find(HANDLE_CALL, handle);
 
-	if (!call)
+	if (!call && !plugin_breach("it ended a call that was over"))
 		log_debug(NULL, "a plugin completes a call that is over");
+	else if (!call)
+		return;
 	else if (call->phase == CALL_RUNNING)
 		complete(call, result);
 	else if (call->phase == CALL_COMPLETED)
 		warn_once(call);
+	else
+		plugin_breach("it ended a call that was being cancelled");
 }
 
 void plugin_call_set_data(struct postseal_call *handle, void *data)
@@ -192,6 +203,7 @@ static struct plugin_call *call_new(const struct call_params *params)
 	list_append(&instance->calls, &call->link);
 	call->instance = instance;
 	call->method = params->method;
+	call->subject = params->subject;
 	call->cancel = params->cancel;
 	call->args = params->args;
 	call->args_free = params->args_free;
@@ -212,11 +224,24 @@ static int refuse_start(
 		err, ERR_PLUGIN, code, "plugin %s: %s", params->instance->name, why);
 }
 
+static void invoke(struct plugin_call *call, call_invoke_fn *fn)
+{
+	struct plugin_entry entry;
+
+	plugin_enter(&entry, call->instance, call->method, call->subject);
+	fn(call->args, call->instance->self, call->handle);
+	plugin_leave(&entry);
+}
+
 int plugin_call_start(
 	struct plugin_call **ret, const struct call_params *params, struct err *err)
 {
 	if (!params->instance->host)
 		return refuse_start(params, -ESHUTDOWN, "it is closed", err);
+	const char *refusal =
+		plugin_refusal(params->instance->plugin, params->instance->host);
+	if (refusal)
+		return refuse_start(params, -EACCES, refusal, err);
 	struct plugin_call *call = call_new(params);
 	if (!call->handle) {
 		call_end(call);
@@ -226,7 +251,7 @@ int plugin_call_start(
 	}
 	*ret = call;
 	if (params->invoke)
-		params->invoke(call->args, params->instance->self, call->handle);
+		invoke(call, params->invoke);
 	else
 		complete(call, params->answer);
 	return 0;

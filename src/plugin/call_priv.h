@@ -10,6 +10,7 @@ typedef void call_cancel_fn(void *self, struct postseal_call *handle);
 struct call_params {
 	struct plugin_instance *instance;
 	const char *method;     /* static; for messages */
+	const char *subject;    /* the domain; points into args; NULL = none */
 	call_invoke_fn *invoke; /* NULL: the plugin is not asked, `answer` is the end */
 	call_cancel_fn *cancel; /* NULL: there is nothing to drop */
 	const struct postseal_result *answer;

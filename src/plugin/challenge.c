@@ -108,13 +108,15 @@ int plugin_challenge_start(struct plugin_call **ret, struct plugin_instance *ins
 		instance->plugin ? instance->plugin->descriptor.plugin.challenge : NULL;
 	bool is_out = challenge && is_ruled_out(challenge, method, task);
 	method_fn *fn = challenge && !is_out ? find_method(challenge, method) : NULL;
+	struct challenge_args *args = args_new(fn, task);
 	const struct call_params params = {
 		.instance = instance,
 		.method = method_names[method],
 		.invoke = fn ? invoke : NULL,
 		.cancel = fn ? challenge->cancel : NULL,
 		.answer = is_out ? &no_wildcard : &ok,
-		.args = args_new(fn, task),
+		.subject = args->task.domain,
+		.args = args,
 		.args_free = args_free,
 		.done = done,
 		.userdata = userdata,

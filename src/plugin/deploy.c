@@ -60,12 +60,14 @@ int plugin_deploy_start(struct plugin_call **ret, struct plugin_instance *instan
 {
 	const struct postseal_deploy *deploy =
 		instance->plugin ? instance->plugin->descriptor.plugin.deploy : NULL;
+	struct deploy_args *args = args_new(deploy, bundle);
 	const struct call_params params = {
 		.instance = instance,
 		.method = "install",
 		.invoke = invoke,
 		.cancel = deploy ? deploy->cancel : NULL,
-		.args = args_new(deploy, bundle),
+		.subject = args->bundle.domain,
+		.args = args,
 		.args_free = args_free,
 		.done = done,
 		.userdata = userdata,

@@ -260,6 +260,11 @@ int plugin_host_new(struct plugin_host **ret, const struct plugin_host_params *p
 	return 0;
 }
 
+void plugin_host_set_deadline(struct plugin_host *host, usec_t call_deadline_usec)
+{
+	host->params.call_deadline_usec = call_deadline_usec;
+}
+
 struct plugin_host *plugin_host_free(struct plugin_host *host)
 {
 	if (!host)

@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "io/http.h"
 #include "io/loop.h"
+#include "plugin/noter.h"
 #include "plugins/postseal-plugin.h"
 #include "util/log.h"
 
@@ -40,7 +41,8 @@ struct plugin_host_params {
 	struct loop *loop;
 	struct http_client *http; /* for plugins' own requests; borrowed */
 	const struct plugin_backing
-		*backing; /* borrowed; NULL: check only, no instances */
+		*backing;                 /* borrowed; NULL: check only, no instances */
+	const struct plugin_noter *noter; /* borrowed; NULL: nobody is told */
 	const struct log_ctx *log;
 	usec_t call_deadline_usec; /* for each call; 0 = 2 min */
 };
@@ -50,6 +52,9 @@ int plugin_host_new(struct plugin_host **ret, const struct plugin_host_params *p
 /* Cancels all calls, closes instances and objects. */
 struct plugin_host *plugin_host_free(struct plugin_host *host);
 DEFINE_CLEANUP(struct plugin_host *, plugin_host_free)
+
+/* From the next call on. */
+void plugin_host_set_deadline(struct plugin_host *host, usec_t call_deadline_usec);
 
 /* Loads every "*.so" of the folder, sorted. One that cannot be taken is reported as a
  * warning and left out. < 0: the folder itself is not to be trusted or not there. */

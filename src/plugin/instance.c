@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "plugin/call_priv.h"
+#include "plugin/entry.h"
 #include "plugin/handle.h"
 #include "plugin/instance_priv.h"
 #include "plugin/service_priv.h"
@@ -79,11 +80,14 @@ static int open_plugin(struct plugin_instance *instance, struct err *err)
 {
 	const struct postseal_plugin *plugin = &instance->plugin->descriptor.plugin;
 	char detail[DETAIL_BYTES] = "";
+	struct plugin_entry entry;
 
 	if (!plugin->open)
 		return 0;
+	plugin_enter(&entry, instance, "open", NULL);
 	int r = plugin->open(instance->handle, &plugin_services, &instance->self,
 		detail, sizeof(detail));
+	plugin_leave(&entry);
 	if (r == 0)
 		return 0;
 	detail[sizeof(detail) - 1] = '\0';
@@ -110,9 +114,14 @@ void plugin_instance_shut(struct plugin_instance *instance)
 	if (!instance->host)
 		return;
 	const struct postseal_plugin *plugin = &instance->plugin->descriptor.plugin;
+	struct plugin_entry entry;
+
 	plugin_calls_drop(&instance->calls);
-	if (plugin->close)
+	if (plugin->close) {
+		plugin_enter(&entry, instance, "close", NULL);
 		plugin->close(instance->self);
+		plugin_leave(&entry);
+	}
 	detach(instance);
 }
 
@@ -171,6 +180,9 @@ int plugin_instance_open(struct plugin_instance **ret, struct plugin_host *host,
 {
 	if (!host->params.backing)
 		return err_set(err, -EOPNOTSUPP, "this host only checks");
+	const char *refusal = plugin_refusal(plugin, host);
+	if (refusal)
+		return err_set_kind(err, ERR_PLUGIN, -EACCES, "%s", refusal);
 	struct plugin_instance *instance = instance_new(host, plugin);
 	int r = prepare(instance, conf, block, err);
 	if (r == 0)

@@ -49,12 +49,14 @@ int plugin_notify_start(struct plugin_call **ret, struct plugin_instance *instan
 {
 	const struct postseal_notify *notify =
 		instance->plugin ? instance->plugin->descriptor.plugin.notify : NULL;
+	struct notify_args *args = args_new(notify, notice);
 	const struct call_params params = {
 		.instance = instance,
 		.method = "notify",
 		.invoke = invoke,
 		.cancel = notify ? notify->cancel : NULL,
-		.args = args_new(notify, notice),
+		.subject = args->notice.subject,
+		.args = args,
 		.args_free = args_free,
 		.done = done,
 		.userdata = userdata,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "plugin/entry.h"
 #include "plugin/service_priv.h"
 #include "util/dname.h"
 #include "util/mem.h"
@@ -43,10 +44,13 @@ static void on_done(bool ok, const char *detail, void *userdata)
 	struct publication *p = userdata;
 	postseal_publication_fn *fn = p->fn;
 	void *fn_userdata = p->userdata;
+	struct plugin_entry entry;
 
 	/* What the detail points to lives until we return. */
+	plugin_enter(&entry, p->op.instance, "callback of an answer", NULL);
 	service_op_free(&p->op);
 	fn(ok, ok ? NULL : detail, fn_userdata);
+	plugin_leave(&entry);
 }
 
 /* RFC 8555 section 8.3: a token has no characters but those of base64url. It becomes

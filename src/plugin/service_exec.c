@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/exec.h"
+#include "plugin/entry.h"
 #include "plugin/service_priv.h"
 #include "util/mem.h"
 
@@ -33,6 +34,7 @@ static void on_exec(const struct exec_result *exec, void *userdata)
 	struct program *p = userdata;
 	postseal_exec_fn *fn = p->fn;
 	void *fn_userdata = p->userdata;
+	struct plugin_entry entry;
 	struct postseal_exec_result result = {
 		.size = sizeof(result),
 		.exit_code = exec->outcome == EXEC_EXITED ? exec->code : -1,
@@ -42,8 +44,10 @@ static void on_exec(const struct exec_result *exec, void *userdata)
 	};
 
 	/* What the result points to lives until we return. */
+	plugin_enter(&entry, p->op.instance, "callback of exec_start", NULL);
 	service_op_free(&p->op);
 	fn(&result, fn_userdata);
+	plugin_leave(&entry);
 }
 
 /* Their number, or -E2BIG. NULL has none. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/http.h"
+#include "plugin/entry.h"
 #include "plugin/service_priv.h"
 #include "util/mem.h"
 
@@ -32,6 +33,7 @@ static void on_http(const struct http_result *http, void *userdata)
 	struct request *r = userdata;
 	postseal_http_fn *fn = r->fn;
 	void *fn_userdata = r->userdata;
+	struct plugin_entry entry;
 	struct postseal_http_result result = {
 		.size = sizeof(result),
 		.status = http->status,
@@ -41,8 +43,10 @@ static void on_http(const struct http_result *http, void *userdata)
 	};
 
 	/* What the result points to lives until we return. */
+	plugin_enter(&entry, r->op.instance, "callback of http_start", NULL);
 	service_op_free(&r->op);
 	fn(&result, fn_userdata);
+	plugin_leave(&entry);
 }
 
 static int convert(struct http_params *to, const struct postseal_http_params *from,

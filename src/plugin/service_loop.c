@@ -2,6 +2,7 @@
 /* Services: timers and watches of descriptors. */
 #include <stdlib.h>
 
+#include "plugin/entry.h"
 #include "plugin/service_priv.h"
 #include "util/mem.h"
 
@@ -27,9 +28,12 @@ static void on_timer(struct loop_timer *source, void *userdata)
 	struct timer *t = userdata;
 	postseal_timer_fn *fn = t->fn;
 	void *fn_userdata = t->userdata;
+	struct plugin_entry entry;
 
+	plugin_enter(&entry, t->op.instance, "callback of timer_start", NULL);
 	service_op_free(&t->op);
 	fn(fn_userdata);
+	plugin_leave(&entry);
 }
 
 struct postseal_timer *service_timer_start(struct postseal_host *host, uint64_t usec,
@@ -91,8 +95,11 @@ static unsigned events_from_loop(unsigned events)
 static void on_io(struct loop_io *io, unsigned events, void *userdata)
 {
 	const struct watch *w = userdata;
+	struct plugin_entry entry;
 
+	plugin_enter(&entry, w->op.instance, "callback of watch_start", NULL);
 	w->fn(w->fd, events_from_loop(events), w->userdata);
+	plugin_leave(&entry);
 }
 
 struct postseal_watch *service_watch_start(struct postseal_host *host, int fd,

@@ -41,6 +41,7 @@ ANSWER(renew, "renew")
 ANSWER(reload, "reload")
 ANSWER(events, "events")
 ANSWER(plugins, "plugins")
+ANSWER(plugins_enable, "plugins-enable")
 ANSWER(account_show, "account-show")
 ANSWER(account_create, "account-create")
 
@@ -63,6 +64,7 @@ static const struct control_command table[] = {
 	{ "reload",         CONTROL_ADMIN, none,             "", "", run_reload },
 	{ "events",         CONTROL_READ,  events_arguments, "", "", run_events },
 	{ "plugins",        CONTROL_READ,  none,             "", "", run_plugins },
+	{ "plugins-enable", CONTROL_ADMIN, name_only,        "", "", run_plugins_enable },
 	{ "account-show",   CONTROL_READ,  show_arguments,   "", "", run_account_show },
 	{ "account-create", CONTROL_ADMIN, create_arguments, "", "", run_account_create },
 	{ NULL,             CONTROL_READ,  NULL, NULL, NULL, NULL },

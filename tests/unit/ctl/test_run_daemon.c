@@ -19,6 +19,7 @@ static const struct request {
 	{ "events -fn0", "events {\"count\":0,\"follow\":true}" },
 	{ "events --follow --number=3", "events {\"count\":3,\"follow\":true}" },
 	{ "plugins", "plugins {}" },
+	{ "plugins enable files", "plugins-enable {\"name\":\"files\"}" },
 };
 
 static const char *const reports[] = {
@@ -30,6 +31,9 @@ static const char *const events[] = {
 static const char *const plugins[] = {
 	"{\"kind\":\"challenge\",\"name\":\"http-01\",\"version\":\"1\",\"summary\":\"Answers.\",\"path\":\"/x.so\"}",
 	"{\"kind\":\"deploy\",\"name\":\"files\",\"version\":null,\"summary\":\"Writes.\",\"path\":null}", NULL };
+
+static const char *const disabled[] = {
+	"{\"kind\":\"deploy\",\"name\":\"files\",\"version\":\"1\",\"summary\":\"Writes.\",\"disabled\":\"it is disabled: so\",\"deaths\":2}", NULL };
 
 /* clang-format on */
 
@@ -99,6 +103,23 @@ static void test_plugins(void **state)
 				    "deploy     files    -        Writes.\n");
 }
 
+/* Why it is disabled goes before what it would do. */
+static void test_plugin_disabled(void **state)
+{
+	struct fixture *f = *state;
+
+	f->rows = disabled;
+	f->code = COMMAND_ATTENTION;
+	fixture_call(f, "plugins");
+	assert_int_equal(f->exit_code, CTL_ATTENTION);
+	assert_string_equal(f->out, "KIND    NAME   VERSION  SUMMARY\n"
+				    "deploy  files  1        it is disabled: so\n");
+	f->rows = disabled;
+	f->code = COMMAND_ATTENTION;
+	fixture_call(f, "plugins --json");
+	assert_non_null(strstr(f->out, "\"deaths\""));
+}
+
 static void test_plugins_json(void **state)
 {
 	struct fixture *f = *state;
@@ -118,6 +139,7 @@ int main(void)
 		fixture_test(test_events),
 		fixture_test(test_events_json),
 		fixture_test(test_plugins),
+		fixture_test(test_plugin_disabled),
 		fixture_test(test_plugins_json),
 	};
 
