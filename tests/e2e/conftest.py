@@ -16,6 +16,8 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "ca"))
 
+import invariants  # noqa: E402
+
 from peers.backend import Backend  # noqa: E402
 from peers.dovecot import Dovecot  # noqa: E402
 from peers.pebble import Challtestsrv, Pebble  # noqa: E402
@@ -79,6 +81,8 @@ class Room:
         self.dns = None
         self.pebble = None
         self.ca = None  # one of our own instead
+        self.is_forgetful = False  # the test takes its state from a daemon
+        self.is_damaged = False  # or spoils it
         self.daemons = []
         self._to_stop = []
         self._others = {pid for pid, _ in list_children(os.getpid())}
@@ -209,6 +213,7 @@ class Room:
         self._stop_peers(problems)
         problems += _end_leftovers(self._others)
         self._check_database(problems)
+        problems += invariants.check(self)
         self._check_valgrind(problems)
         return problems
 

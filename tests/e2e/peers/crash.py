@@ -7,6 +7,7 @@ import signal
 import sqlite3
 
 from .process import PeerError, list_children, wait_until
+from .tls import served_fingerprint
 
 
 def end_orphans():
@@ -60,3 +61,22 @@ def query(daemon, text, *values):
         return database.execute(text, values).fetchall()
     finally:
         database.close()
+
+
+def check_issued(room, daemon, domain, orphans, counted=None):
+    """One account, one certificate, one order and no more than `orphans` besides; nothing
+    is left open, neither here nor outside."""
+    counted = counted or count_at(room.pebble)
+    assert counted["accounts"] == 1, counted
+    assert counted["certificates"] == 1, counted
+    assert 1 <= counted["orders"] <= 1 + orphans, counted
+    slot = daemon.slot(domain)
+    assert slot["attempts"] == 0 and slot["error"] is None, slot
+    seen = served_fingerprint(room.https_port, domain, ca_file=room.pebble.root_file)
+    assert seen == slot["fingerprint"]
+    assert query(daemon, "SELECT count(*) FROM account") == [(1,)]
+    assert query(daemon, "SELECT count(*) FROM acme_order WHERE finished = 0") == [(0,)]
+    wait_until(
+        lambda: query(daemon, "SELECT count(*) FROM authorization WHERE presented") == [(0,)],
+        "all answers cleaned up",
+    )

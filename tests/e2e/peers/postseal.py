@@ -70,6 +70,8 @@ class Postseald:
         self.wrapper = []  # the words of a program that starts it
         self.exit_code_wanted = 0
         self.process = None
+        self.n_starts = 0
+        self.written = []  # what has been in force, or should have been
         self.messages = []  # what it tells the service manager
         self._sockets = []
         self._notify = None
@@ -80,6 +82,7 @@ class Postseald:
 
     def write(self, text, name="postseal.conf", mode=0o644):
         path = os.path.join(self.conf_dir, name)
+        self.written.append(text)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
@@ -100,6 +103,7 @@ class Postseald:
 
     def start(self, wait=True, timeout=60):
         self._open_notify_socket()
+        self.n_starts += 1
         argv = [self.programs.daemon, "-c", self.conf_dir, *self.options]
         if self._sockets:
             argv = [*self._activation(), *argv]
