@@ -133,11 +133,24 @@ static void want_challenges(
 				conf, NULL);
 }
 
+/* A policy may have lost its last domain, and answers of that may still stand. */
+static void want_policies(
+	struct instances *instances, struct entries *wanted, struct conf *conf)
+{
+	const struct conf_block *policy;
+
+	for (size_t i = 0; (policy = conf_get_block(conf, "policy", i)); i++)
+		if (conf_is_set(policy, "challenge"))
+			want_list(instances, wanted, POSTSEAL_KIND_CHALLENGE, conf,
+				conf_get_list(policy, "challenge"));
+}
+
 static void want_named(
 	struct instances *instances, struct entries *wanted, struct conf *conf)
 {
 	const struct conf_block *domain;
 
+	want_policies(instances, wanted, conf);
 	for (size_t i = 0; (domain = conf_get_block(conf, "domain", i)); i++) {
 		if (conf_is_set(domain, "challenge"))
 			want_list(instances, wanted, POSTSEAL_KIND_CHALLENGE, conf,
