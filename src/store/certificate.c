@@ -20,6 +20,7 @@ const char *const store_certificate_state_names[_STORE_CERTIFICATE_STATE_MAX] = 
 
 void store_certificate_done(struct store_certificate *certificate)
 {
+	free(certificate->profile);
 	free(certificate->issuer);
 	free(certificate->fingerprint);
 	free(certificate->serial);
@@ -48,6 +49,7 @@ static int read_certificate(struct store_stmt *q, struct store_certificate *ret)
 	c.issued_usec = store_stmt_read_usec(q);
 	c.state = (enum store_certificate_state)store_stmt_read_enum(
 		q, store_certificate_state_names, _STORE_CERTIFICATE_STATE_MAX);
+	c.profile = store_stmt_read_text_or_null(q, STORE_TEXT_MAX);
 	int r = store_stmt_read_end(q);
 	if (r < 0)
 		return r;
@@ -85,6 +87,7 @@ static int add_row(
 	store_stmt_bind_text(&q,
 		STRTAB_NAME(store_certificate_state_names, certificate->state),
 		STORE_TEXT_MAX);
+	store_stmt_bind_text(&q, certificate->profile, STORE_TEXT_MAX);
 	return store_stmt_run_add(&q, &certificate->id);
 }
 
@@ -183,5 +186,15 @@ int store_certificate_each_served(struct store *store, const char *target,
 
 	store_stmt_open(&q, store, STORE_STMT_CERTIFICATE_EACH_SERVED, err);
 	store_stmt_bind_text(&q, target, STORE_TEXT_MAX);
+	return store_stmt_each(&q, on_served, &walk);
+}
+
+int store_certificate_each_retired(
+	struct store *store, store_served_fn *fn, void *userdata, struct err *err)
+{
+	struct walk walk = { .fn = fn, .userdata = userdata };
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	store_stmt_open(&q, store, STORE_STMT_CERTIFICATE_EACH_RETIRED, err);
 	return store_stmt_each(&q, on_served, &walk);
 }

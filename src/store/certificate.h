@@ -18,8 +18,9 @@ extern const char *const store_certificate_state_names[_STORE_CERTIFICATE_STATE_
 struct store_certificate {
 	int64_t id;
 	int64_t slot_id;
-	char *authority;
-	char *names; /* of the leaf, space separated */
+	char *authority; /* directory that issued it */
+	char *profile;   /* that it was ordered with; NULL */
+	char *names;     /* of the leaf, space separated */
 	char *chain_pem;
 	char *key_pem;     /* secret */
 	char *serial;      /* hexadecimal */
@@ -51,3 +52,6 @@ typedef int store_served_fn(
 	const char *name, int64_t certificate_id, const char *key_type, void *userdata);
 int store_certificate_each_served(struct store *store, const char *target,
 	store_served_fn *fn, void *userdata, struct err *err);
+/* The same of removed slots, those that were removed last at the end. */
+int store_certificate_each_retired(
+	struct store *store, store_served_fn *fn, void *userdata, struct err *err);

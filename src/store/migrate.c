@@ -193,11 +193,19 @@ static const char renewal[] =
 	  NUMBER(early_id)
 	") STRICT;"
 	"PRAGMA user_version = 2;";
+
+/* What a certificate was ordered as: another profile is another certificate. */
+static const char profile[] =
+	"ALTER TABLE certificate ADD COLUMN " TEXT_NULL(profile) ";"
+	"UPDATE certificate SET profile ="
+	" (SELECT profile FROM slot WHERE slot.id = certificate.slot_id);"
+	"PRAGMA user_version = 3;";
 /* clang-format on */
 
 static const struct store_migration migrations[] = {
 	{ initial },
 	{ renewal },
+	{ profile },
 };
 
 const struct store_migration *store_migrate_get_list(unsigned *ret_n)

@@ -248,3 +248,33 @@ int store_slot_each(struct store *store, const char *domain, store_slot_fn *fn,
 		store_stmt_bind_text(&q, domain, STORE_TEXT_MAX);
 	return store_stmt_each(&q, on_row, &walk);
 }
+
+static int run_forget(
+	struct store *store, enum store_stmt_id id, usec_t wall_usec, struct err *err)
+{
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	store_stmt_open(&q, store, id, err);
+	if (id != STORE_STMT_DOMAIN_FORGET)
+		store_stmt_bind_usec(&q, wall_usec);
+	return store_stmt_run(&q);
+}
+
+int store_slot_forget(struct store *store, usec_t wall_usec, struct err *err)
+{
+	static const enum store_stmt_id steps[] = {
+		STORE_STMT_SLOT_FORGET_ORDERS,
+		STORE_STMT_SLOT_FORGET_LINKS,
+		STORE_STMT_SLOT_FORGET_CERTIFICATES,
+		STORE_STMT_SLOT_FORGET,
+		STORE_STMT_DOMAIN_FORGET,
+	};
+
+	int r = store_begin(store, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
+		r = run_forget(store, steps[i], wall_usec, err);
+	return store_finish(store, r, err);
+}

@@ -22,7 +22,7 @@ struct store_slot {
 	usec_t attempted_usec; /* wall; last start; 0 = never */
 	char *error;           /* of the last try; NULL = none */
 	char *challenges; /* which challenge was used or why not, one sentence; NULL */
-	bool removed;     /* no longer in the configuration */
+	bool removed;     /* no longer in the configuration; due: to be forgotten */
 };
 
 void store_slot_done(struct store_slot *slot);
@@ -55,3 +55,6 @@ typedef int store_slot_fn(const struct store_slot *slot, void *userdata);
 /* domain NULL = all; ordered by domain, key type. fn's non-zero stops and is returned. */
 int store_slot_each(struct store *store, const char *domain, store_slot_fn *fn,
 	void *userdata, struct err *err);
+/* Deletes removed slots whose due time has come, with their certificates and orders, but
+ * not while something of them is presented. */
+int store_slot_forget(struct store *store, usec_t wall_usec, struct err *err);

@@ -21,6 +21,11 @@
 #define STORE_SQL_EXPIRES \
 	"coalesce((SELECT not_after_usec FROM certificate WHERE certificate.id = ?6), 0)"
 
+/* Removed, its time is over, and nothing of it is presented any more. */
+#define STORE_SQL_FORGOTTEN             \
+	"removed = 1 AND due_usec <= ?" \
+	" AND NOT EXISTS (SELECT 1 FROM acme_order WHERE slot_id = slot.id)"
+
 /* clang-format off */
 #define STORE_STATEMENTS(X) \
 	X(BEGIN, "BEGIN IMMEDIATE") \
@@ -73,6 +78,20 @@
 		"SELECT id FROM slot INDEXED BY slot_urgency" \
 		" WHERE removed = 0 AND due_usec <= ?" \
 		" ORDER BY expires_usec, due_usec, id LIMIT ?") \
+	X(SLOT_FORGET_ORDERS, \
+		"DELETE FROM acme_order WHERE slot_id IN (SELECT id FROM slot" \
+		" WHERE removed = 1 AND due_usec <= ?) AND NOT EXISTS (SELECT 1" \
+		" FROM authorization WHERE order_id = acme_order.id AND presented = 1)") \
+	X(SLOT_FORGET_LINKS, \
+		"UPDATE slot SET certificate_id = NULL, pending_id = NULL, expires_usec = 0" \
+		" WHERE " STORE_SQL_FORGOTTEN) \
+	X(SLOT_FORGET_CERTIFICATES, \
+		"DELETE FROM certificate WHERE slot_id IN (SELECT id FROM slot WHERE " \
+		STORE_SQL_FORGOTTEN ")") \
+	X(SLOT_FORGET, "DELETE FROM slot WHERE " STORE_SQL_FORGOTTEN) \
+	X(DOMAIN_FORGET, \
+		"DELETE FROM domain WHERE NOT EXISTS" \
+		" (SELECT 1 FROM slot WHERE slot.domain = domain.name)") \
 	\
 	X(RENEWAL_LOAD, \
 		"SELECT slot_id, certificate_id, window_start_usec, window_end_usec," \
@@ -85,13 +104,13 @@
 	X(CERTIFICATE_LOAD, \
 		"SELECT c.id, c.slot_id, c.authority, c.names, p.chain_pem, p.key_pem," \
 		" c.serial, c.fingerprint, c.issuer, c.not_before_usec, c.not_after_usec," \
-		" c.issued_usec, c.state FROM certificate AS c" \
+		" c.issued_usec, c.state, c.profile FROM certificate AS c" \
 		" LEFT JOIN certificate_pem AS p ON p.certificate_id = c.id" \
 		" WHERE c.id = ?") \
 	X(CERTIFICATE_ADD, \
 		"INSERT INTO certificate (slot_id, authority, names, serial, fingerprint," \
-		" issuer, not_before_usec, not_after_usec, issued_usec, state)" \
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
+		" issuer, not_before_usec, not_after_usec, issued_usec, state, profile)" \
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
 	X(CERTIFICATE_ADD_PEM, \
 		"INSERT INTO certificate_pem (certificate_id, chain_pem, key_pem)" \
 		" VALUES (?, ?, ?)") \
@@ -110,6 +129,9 @@
 		"  AND i.target = ? AND i.done_usec > 0)" \
 		" THEN s.pending_id ELSE s.certificate_id END WHERE s.removed = 0" \
 		" ORDER BY s.id") \
+	X(CERTIFICATE_EACH_RETIRED, \
+		"SELECT c.id, c.names, s.key_type FROM slot AS s JOIN certificate AS c" \
+		" ON c.id = s.certificate_id WHERE s.removed = 1 ORDER BY s.due_usec, s.id") \
 	\
 	X(ORDER_LOAD, STORE_SQL_ORDER "WHERE id = ?") \
 	X(ORDER_FIND_OPEN, STORE_SQL_ORDER "WHERE slot_id = ? AND finished = 0") \
