@@ -131,6 +131,9 @@ static void on_swapped(const struct err *err, void *userdata)
 		_cleanup_(strv_freep) char **addresses =
 			listeners_format_tls_addresses(op->in.listeners);
 		served_set(op->in.served, op->names, is_rsa, op->in.certificate->id);
+		if (served_has_old(op->in.served, op->names))
+			swap_take_back(
+				op->in.fleet, op->names); /* of another key type */
 		save_rows(op, addresses);
 	}
 	op->swap = swap_cancel(op->swap);
@@ -209,7 +212,8 @@ int install_roll_back(const struct install_params *params,
 	const struct store_certificate *old, struct err *err)
 {
 	_cleanup_(strv_freep) char **names =
-		list_common(params->certificate->names, old->names);
+		old ? list_common(params->certificate->names, old->names)
+		    : strv_split(params->certificate->names);
 	_cleanup_(unproven_done) struct unproven list = { 0 };
 	int r = store_install_each(
 		params->store, params->certificate->id, on_front_row, &list, err);
@@ -219,7 +223,7 @@ int install_roll_back(const struct install_params *params,
 	r = save_unproven(params->store, &list, err);
 	/* What is served does not wait for the store. */
 	served_set(params->served, names,
-		key_type_is_rsa(key_type_parse(params->key_type)), old->id);
+		key_type_is_rsa(key_type_parse(params->key_type)), old ? old->id : 0);
 	if (params->fleet)
 		swap_take_back(params->fleet, names);
 	return r < 0 ? r : 1;

@@ -11,10 +11,16 @@
 
 #define KEEP_CERTIFICATES 2
 
+static bool is_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 static bool is_change(const struct issued_params *p)
 {
 	return p->is_wanted || p->current->id == 0 ||
 	       strcmp(p->current->authority, p->slot->authority) != 0 ||
+	       !is_same(p->current->profile, p->slot->profile) ||
 	       strcmp(p->current->names, p->slot->names) != 0;
 }
 
@@ -74,6 +80,7 @@ static void fill(struct store_certificate *ret, const struct issued_params *p,
 	*ret = (struct store_certificate){
 		.slot_id = p->slot->id,
 		.authority = xstrdup(p->slot->authority),
+		.profile = xstrdup(p->slot->profile),
 		.names = xstrdup(p->slot->names),
 		.chain_pem = chain_pem,
 		.key_pem = xstrdup(intent_get_order(p->intent)->key_pem),

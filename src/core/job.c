@@ -219,15 +219,27 @@ static usec_t renew_at(
 		certificate, conf_get_duration(domain, "renew_before"));
 }
 
+static bool is_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Neither less nor more than the slot shall have now. */
+static bool is_as_wanted(
+	const struct job *job, const struct store_certificate *certificate)
+{
+	return is_same(certificate->names, job->slot.names) &&
+	       is_same(certificate->authority, job->slot.authority) &&
+	       is_same(certificate->profile, job->slot.profile);
+}
+
 static bool needs_order(const struct job *job)
 {
 	if (job->flags & JOB_FORCED)
 		return true;
 	if (job->current.id == 0 || job->slot.attempts > 0)
 		return true;
-	if (strcmp(job->current.names, job->slot.names) != 0)
-		return true;
-	return strcmp(job->current.authority, job->slot.authority) != 0;
+	return !is_as_wanted(job, &job->current);
 }
 
 /* An issued certificate waits for its targets, unless something else is wanted now. */
@@ -235,7 +247,7 @@ static bool needs_install(const struct job *job)
 {
 	if (job->issued.id == 0 || (job->flags & JOB_FORCED))
 		return false;
-	return strcmp(job->issued.names, job->slot.names) == 0 &&
+	return is_as_wanted(job, &job->issued) &&
 	       job->issued.not_after_usec > loop_wall_now(job->env->loop);
 }
 
@@ -666,23 +678,33 @@ static void step_install(struct job *job)
 
 /* --- prove ------------------------------------------------------------------------------------------ */
 
+/* Is there a certificate of a slot that this one replaces? */
+static bool has_stand_in(const struct job *job)
+{
+	_cleanup_(strv_freep) char **names = strv_split(job->slot.names);
+
+	return job->current.id == 0 && names && served_has_old(job->env->served, names);
+}
+
 /* What was proven before is better than what is not seen, as long as it is valid. */
 static void roll_back(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	struct install_params params = get_install_params(job);
 
-	if (job->current.id == 0 ||
-		job->current.not_after_usec <= loop_wall_now(job->env->loop))
+	bool has_current = job->current.id > 0 &&
+			   job->current.not_after_usec > loop_wall_now(job->env->loop);
+	if (!has_current && !has_stand_in(job))
 		return;
-	int r = install_roll_back(&params, &job->current, &err);
+	int r = install_roll_back(&params, has_current ? &job->current : NULL, &err);
 	if (r < 0) {
 		_cleanup_(freep) char *text = err_format(&err);
 		log_error(&job->log, "roll-back not stored: %s", text);
 	} else if (r > 0) {
 		events_add(job->env->events, LOG_LEVEL_WARNING, "rolled-back",
 			job->subject, "%s certificate %s is served again",
-			job->slot.key_type, job->current.serial);
+			has_current ? job->slot.key_type : "the old",
+			has_current ? job->current.serial : "of the slot before");
 	}
 }
 
@@ -731,6 +753,19 @@ static usec_t due_after_served(struct job *job)
 	return renew_at(&job->issued, job->domain);
 }
 
+/* What stood in for it is over, and so is what it covered and this one does not. */
+static void settle(struct job *job)
+{
+	_cleanup_(strv_freep) char **names = strv_split(job->slot.names);
+	_cleanup_(strv_freep) char **before =
+		job->current.id ? strv_split(job->current.names) : NULL;
+
+	served_settle(job->env->served, names);
+	for (size_t i = 0; job->env->fleet && before && before[i]; i++)
+		if (!strv_contains(names, before[i]))
+			fleet_drop_context(job->env->fleet, before[i]);
+}
+
 static void step_served(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
@@ -742,6 +777,7 @@ static void step_served(struct job *job)
 		return;
 	}
 	FAULT("served-stored");
+	settle(job);
 	events_add(job->env->events, LOG_LEVEL_NOTICE, "served", job->subject,
 		"%s certificate %s is served, valid until %s", job->slot.key_type,
 		job->issued.serial,

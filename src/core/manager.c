@@ -60,8 +60,23 @@ static void update_status(struct manager *m)
 	service_status(line);
 }
 
+/* What was removed a month ago, once a day. */
+static void forget_removed(struct manager *m)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (loop_now(m->loop) < m->forget_usec)
+		return;
+	m->forget_usec = usec_add(loop_now(m->loop), USEC_PER_DAY);
+	if (store_slot_forget(m->store, loop_wall_now(m->loop), &err) >= 0)
+		return;
+	_cleanup_(freep) char *text = err_format(&err);
+	log_error(&m->log, "removed slots are not forgotten: %s", text);
+}
+
 static void on_status_timer(struct loop_timer *timer, void *userdata)
 {
+	forget_removed(userdata);
 	update_status(userdata);
 	loop_timer_set_after(timer, STATUS_USEC);
 }
@@ -210,6 +225,8 @@ static int follow_store(struct manager *m, struct slots_change *change, struct e
 		m->store, m->loaded.conf, loop_wall_now(m->loop), change, err);
 
 	if (r >= 0)
+		r = served_load(m->served, err);
+	if (r >= 0)
 		served_follow(m->served, m->loaded.conf);
 	return r;
 }
@@ -222,9 +239,7 @@ static int open_state(struct manager *m, struct err *err)
 	if (r < 0)
 		return r;
 	m->served = served_new(m->store);
-	r = served_load(m->served, err);
-	if (r >= 0)
-		r = follow_store(m, &change, err);
+	r = follow_store(m, &change, err);
 	if (r >= 0)
 		r = slots_recover(m->store, loop_wall_now(m->loop), err);
 	if (r > 0)
@@ -485,6 +500,11 @@ int manager_start(struct manager *m, struct err *err)
 
 /* --- reload ------------------------------------------------------------------------------------------- */
 
+static void drop_context(const char *name, void *userdata)
+{
+	fleet_drop_context(userdata, name);
+}
+
 /* From here on nothing may fail but the store: what could has been done before. */
 static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
 {
@@ -508,6 +528,7 @@ static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
 		(enum log_level)(LOG_LEVEL_ERROR + conf_get_int(root(m), "log_level")));
 	int r = follow_store(m, &change, err);
 	fleet_update_names(m->fleet);
+	served_each_changed(m->served, drop_context, m->fleet);
 	fleet_update_listeners(m->fleet, before);
 	if (r >= 0)
 		events_add(m->events, LOG_LEVEL_INFO, "reload", NULL,

@@ -42,6 +42,7 @@ struct manager {
 
 	usec_t started_usec; /* monotonic */
 	unsigned n_taken_up; /* certificates that were under way when we last ended */
+	usec_t forget_usec;  /* monotonic; the next look for what can be forgotten */
 	bool is_stopping;
 	unsigned n_ending; /* of fleet and orphans: how many are not done yet */
 };

@@ -13,6 +13,9 @@
 struct served_name {
 	int64_t ecdsa_id; /* certificate with another than an RSA key; 0 = none */
 	int64_t rsa_id;
+	/* Of slots that were removed: they stand in while there is none of the above. */
+	int64_t old_ecdsa_id, old_rsa_id;
+	int64_t was_ecdsa_id, was_rsa_id; /* before the last load */
 	bool is_wanted;
 };
 
@@ -75,8 +78,56 @@ static int on_served(
 	return 0;
 }
 
+static bool has_own(const struct served_name *name)
+{
+	return name->ecdsa_id || name->rsa_id;
+}
+
+static bool has_old(const struct served_name *name)
+{
+	return name->old_ecdsa_id || name->old_rsa_id;
+}
+
+/* What its clients get now. */
+static int64_t get_ecdsa_id(const struct served_name *name)
+{
+	return has_own(name) ? name->ecdsa_id : name->old_ecdsa_id;
+}
+
+static int64_t get_rsa_id(const struct served_name *name)
+{
+	return has_own(name) ? name->rsa_id : name->old_rsa_id;
+}
+
+static int on_retired(
+	const char *name, int64_t certificate_id, const char *key_type, void *userdata)
+{
+	enum key_type type = key_type_parse(key_type);
+	struct served_name *n = get_name(userdata, name);
+
+	if (type >= 0 && key_type_is_rsa(type))
+		n->old_rsa_id = certificate_id;
+	else
+		n->old_ecdsa_id = certificate_id;
+	return 0;
+}
+
 int served_load(struct served *served, struct err *err)
 {
+	const char *key;
+	struct served_name *name;
+	size_t pos;
+	int r;
+
+	map_foreach(served->names, pos, key, name)
+		*name = (struct served_name){
+			.was_ecdsa_id = get_ecdsa_id(name),
+			.was_rsa_id = get_rsa_id(name),
+			.is_wanted = name->is_wanted,
+		};
+	r = store_certificate_each_retired(served->store, on_retired, served, err);
+	if (r < 0)
+		return r;
 	return store_certificate_each_served(
 		served->store, SERVED_TARGET, on_served, served, err);
 }
@@ -109,6 +160,29 @@ void served_set(
 		set_id(get_name(served, names[i]), is_rsa, certificate_id);
 }
 
+bool served_has_old(const struct served *served, char *const *names)
+{
+	const struct served_name *n;
+
+	for (size_t i = 0; names[i]; i++) {
+		n = map_find(served->names, names[i]);
+		if (n && has_old(n))
+			return true;
+	}
+	return false;
+}
+
+void served_settle(struct served *served, char *const *names)
+{
+	struct served_name *n;
+
+	for (size_t i = 0; names[i]; i++) {
+		n = map_find(served->names, names[i]);
+		if (n)
+			n->old_ecdsa_id = n->old_rsa_id = 0;
+	}
+}
+
 int64_t served_find(const struct served *served, const char *name, bool is_rsa)
 {
 	const struct served_name *n = map_find(served->names, name);
@@ -125,36 +199,51 @@ size_t served_count(const struct served *served)
 
 /* --- for the fleet ------------------------------------------------------------------------- */
 
-/* The name itself, else the wildcard that covers it. */
+/* The name itself, else the wildcard that covers it. One that is no longer wanted helps
+ * out as long as what is wanted instead has no certificate yet. */
 static const struct served_name *find_covering(
 	const struct served *served, const char *name)
 {
-	const struct served_name *n = map_find(served->names, name);
+	const struct served_name *exact = map_find(served->names, name);
 	const char *dot = strchr(name, '.');
+	_cleanup_(freep) char *pattern = dot ? xasprintf("*%s", dot) : NULL;
+	const struct served_name *wild =
+		pattern ? map_find(served->names, pattern) : NULL;
+	const struct served_name *order[] = { exact, wild };
+	bool is_wanted = false;
 
-	if (n && n->is_wanted)
-		return n;
-	if (!dot)
-		return NULL;
-	_cleanup_(freep) char *pattern = xasprintf("*%s", dot);
-	n = map_find(served->names, pattern);
-	return n && n->is_wanted ? n : NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		if (!order[i] || !order[i]->is_wanted)
+			continue;
+		is_wanted = true;
+		if (has_own(order[i]) || has_old(order[i]))
+			return order[i];
+	}
+	for (size_t i = 0; is_wanted && i < ARRAY_SIZE(order); i++)
+		if (order[i] && (has_own(order[i]) || has_old(order[i])))
+			return order[i];
+	return NULL;
 }
 
-static int64_t choose(const struct served_name *name, unsigned client)
+static int64_t choose(int64_t ecdsa_id, int64_t rsa_id, unsigned client)
 {
-	if ((client & LINK_CLIENT_ECDSA) && name->ecdsa_id)
-		return name->ecdsa_id;
-	if ((client & LINK_CLIENT_RSA) && name->rsa_id)
-		return name->rsa_id;
-	return name->ecdsa_id ? name->ecdsa_id : name->rsa_id;
+	if ((client & LINK_CLIENT_ECDSA) && ecdsa_id)
+		return ecdsa_id;
+	if ((client & LINK_CLIENT_RSA) && rsa_id)
+		return rsa_id;
+	return ecdsa_id ? ecdsa_id : rsa_id;
+}
+
+static int64_t choose_of(const struct served_name *n, unsigned client)
+{
+	return choose(get_ecdsa_id(n), get_rsa_id(n), client);
 }
 
 int64_t served_choose(const struct served *served, const char *name, unsigned client)
 {
 	const struct served_name *n = find_covering(served, name);
 
-	return n ? choose(n, client) : 0;
+	return n ? choose_of(n, client) : 0;
 }
 
 int served_lookup(const char *name, unsigned client, struct fleet_found *ret,
@@ -162,7 +251,8 @@ int served_lookup(const char *name, unsigned client, struct fleet_found *ret,
 {
 	struct served *served = userdata;
 	struct store_certificate certificate = { 0 };
-	int64_t id = served_choose(served, name, client);
+	const struct served_name *n = find_covering(served, name);
+	int64_t id = n ? choose_of(n, client) : 0;
 
 	*ret = (struct fleet_found){ 0 };
 	if (id == 0)
@@ -174,7 +264,7 @@ int served_lookup(const char *name, unsigned client, struct fleet_found *ret,
 		return 0;
 	*ret = (struct fleet_found){
 		.certificate_id = (uint64_t)id,
-		.is_rsa = id == find_covering(served, name)->rsa_id,
+		.is_rsa = id == get_rsa_id(n),
 		.chain_pem = TAKE_PTR(certificate.chain_pem),
 		.key_pem = TAKE_PTR(certificate.key_pem),
 	};
@@ -193,4 +283,17 @@ void served_each_name(void (*add)(const char *name, void *add_userdata),
 	map_foreach(served->names, pos, key, name)
 		if (name->is_wanted)
 			add(key, add_userdata);
+}
+
+void served_each_changed(const struct served *served,
+	void (*fn)(const char *name, void *fn_userdata), void *fn_userdata)
+{
+	const char *key;
+	struct served_name *name;
+	size_t pos;
+
+	map_foreach(served->names, pos, key, name)
+		if ((name->was_ecdsa_id && name->was_ecdsa_id != get_ecdsa_id(name)) ||
+			(name->was_rsa_id && name->was_rsa_id != get_rsa_id(name)))
+			fn(key, fn_userdata);
 }

@@ -141,7 +141,9 @@ static void open_conf(struct life *f)
 	for (size_t i = 0; i < ARRAY_SIZE(plugins); i++)
 		assert_int_equal(plugin_host_add(f->host, &plugins[i], NULL), 0);
 	f->schema = settings_new_schema(f->host);
-	assert_int_equal(conf_load_text(&f->conf, f->schema, "t", CONF, &report), 0);
+	assert_int_equal(conf_load_text(&f->conf, f->schema, "t",
+				 f->text ? f->text : CONF, &report),
+		0);
 	f->instances = instances_new(f->host, NULL);
 	instances_follow(f->instances, f->conf);
 }

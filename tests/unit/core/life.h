@@ -26,6 +26,7 @@ struct life {
 	struct fake_ca *ca;
 	char *path; /* of the database: it outlives a crash */
 	char *directory;
+	const char *text; /* borrowed; the configuration; NULL = the usual one */
 
 	struct http_client *http;
 	struct store *store;

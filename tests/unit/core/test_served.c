@@ -118,6 +118,100 @@ static void test_lookup(void **state)
 	teardown(&f);
 }
 
+static void remove_slot(struct fixture *f, const char *domain, const char *key_type)
+{
+	struct store_slot slot = { 0 };
+
+	assert_int_equal(store_slot_find(f->store, domain, key_type, &slot, NULL), 0);
+	slot.removed = true;
+	assert_int_equal(store_slot_save(f->store, &slot, NULL), 0);
+	store_slot_done(&slot);
+}
+
+static void note_name(const char *name, void *userdata)
+{
+	strv_append(userdata, name);
+}
+
+/* The old one is served until there is a new one; until that is proven it is the way
+ * back; then it is forgotten. */
+static void test_stand_in(void **state)
+{
+	struct fixture f;
+	char *const names[] = { (char *)"a.test", NULL };
+	const unsigned both = LINK_CLIENT_ECDSA | LINK_CLIENT_RSA;
+	_cleanup_(strv_freep) char **changed = NULL;
+
+	setup(&f);
+	int64_t old = add_certificate(&f, "a.test", "ecdsa-p256", "a.test *.a.test");
+	remove_slot(&f, "a.test", "ecdsa-p256");
+	assert_int_equal(served_load(f.served, NULL), 0);
+	served_follow(f.served, f.conf);
+	assert_found(&f, "a.test", both, old, false);
+	assert_found(&f, "a.test", LINK_CLIENT_RSA, old, false);
+	assert_true(served_has_old(f.served, names));
+	served_set(f.served, names, true, 77);
+	assert_int_equal(served_choose(f.served, "a.test", both), 77);
+	served_set(f.served, names, true, 0);
+	assert_found(&f, "a.test", both, old, false);
+	int64_t rsa = add_certificate(&f, "a.test", "rsa-2048", "a.test");
+	assert_int_equal(served_load(f.served, NULL), 0);
+	assert_found(&f, "a.test", both, rsa, true);
+	served_each_changed(f.served, note_name, &changed);
+	assert_int_equal(strv_length(changed), 1);
+	assert_string_equal(changed[0], "a.test");
+	served_settle(f.served, names);
+	assert_false(served_has_old(f.served, names));
+	served_set(f.served, names, true, 0);
+	assert_int_equal(served_choose(f.served, "a.test", both), 0);
+	teardown(&f);
+}
+
+struct replaced_case {
+	const char *name;
+	const char *before; /* names that there is a certificate for */
+	const char *domain; /* and what is wanted now */
+	const char *sni;
+	bool is_served;
+};
+
+static const struct replaced_case replaced_cases[] = {
+	{ "a name became a wildcard", "x.b.test", "names = *.b.test", "x.b.test",
+		true },
+	{ "a wildcard became a name", "*.b.test", "names = x.b.test", "x.b.test",
+		true },
+	{ "and others are no longer wanted", "*.b.test", "names = x.b.test", "y.b.test",
+		false },
+	{ "a name was dropped", "x.b.test y.b.test", "names = x.b.test", "y.b.test",
+		false },
+	{ "and the others stay", "x.b.test y.b.test", "names = x.b.test", "x.b.test",
+		true },
+};
+
+static void test_replaced_names(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(replaced_cases); i++) {
+		const struct replaced_case *c = &replaced_cases[i];
+		struct fixture f;
+		_cleanup_(freep) char *text =
+			xasprintf("authority ca {\n directory = https://ca.test/\n}\n"
+				  "policy default {\n authority = ca\n}\n"
+				  "domain b.test {\n %s\n}\n",
+				c->domain);
+
+		test_case(c->name);
+		setup(&f);
+		conf_unref(f.conf);
+		f.conf = notes_load(f.host, text);
+		int64_t id = add_certificate(&f, "b.test", "ecdsa-p256", c->before);
+		assert_int_equal(served_load(f.served, NULL), 0);
+		served_follow(f.served, f.conf);
+		assert_found(
+			&f, c->sni, LINK_CLIENT_ECDSA, c->is_served ? id : 0, false);
+		teardown(&f);
+	}
+}
+
 /* The row went after the index was made: as if there were none. */
 static void test_row_has_gone(void **state)
 {
@@ -174,6 +268,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_with_log(test_lookup),
+		test_with_log(test_stand_in),
+		test_with_log(test_replaced_names),
 		test_with_log(test_row_has_gone),
 		test_with_log(test_names),
 	};

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A plan: how the slots in the store would have to change to be what a configuration
+ * wants, slot by slot, and why. A reload makes one and carries it out; `postsealctl plan`
+ * makes the same one and shows it.
+ */
+#pragma once
+
+#include "conf/conf.h"
+#include "store/slot.h"
+
+enum plan_action {
+	PLAN_ADD,    /* a slot that the store does not have */
+	PLAN_CHANGE, /* other names, authority or profile */
+	PLAN_RETURN, /* one that was removed is wanted again */
+	PLAN_REMOVE, /* no longer wanted; forgotten after PLAN_KEEP_USEC */
+	_PLAN_ACTION_MAX,
+};
+
+extern const char *const plan_action_names[_PLAN_ACTION_MAX];
+
+/* A domain that is taken out and in again within this time costs no order. */
+#define PLAN_KEEP_USEC (30 * USEC_PER_DAY)
+
+struct plan_entry {
+	enum plan_action action;
+	struct store_slot slot; /* as it will be; owned strings */
+	char *authority;        /* owned; name of its block; NULL when removed */
+	char *why;              /* owned; setting by setting */
+	bool has_certificate;   /* there is something that could get worse */
+	bool needs_order;
+	bool is_reorder; /* what it was ordered as has changed: an open order is off */
+};
+
+struct plan {
+	struct plan_entry *entry; /* owned; in the order of the configuration */
+	size_t n;
+	size_t n_slots; /* in the store, not removed, before */
+	size_t count[_PLAN_ACTION_MAX];
+	size_t n_orders;
+	size_t n_upset; /* with a certificate, that would be re-issued or removed */
+};
+
+/* Linear in the number of domains. wall_now: whether a certificate is valid still. */
+int plan_new(struct plan **ret, struct store *store, const struct conf *conf,
+	usec_t wall_now_usec, struct err *err);
+struct plan *plan_free(struct plan *plan);
+DEFINE_CLEANUP(struct plan *, plan_free)
+
+/* Into the store, in one transaction. What is new or changed is due now. */
+int plan_save(const struct plan *plan, struct store *store, usec_t wall_now_usec,
+	struct err *err);

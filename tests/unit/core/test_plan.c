@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a configuration wants of the store, and what becomes of certificates when it
+ * changes: on a virtual clock, with a CA that counts.
+ */
+#include <string.h>
+
+#include "core/plan.h"
+#include "store/account.h"
+#include "store/certificate.h"
+#include "store/order.h"
+#include "tests/unit/core/life.h"
+#include "util/mem.h"
+
+#define HEAD                                                        \
+	"authority ca {\n directory = " FAKE_CA_DIRECTORY           \
+	"\n agree_to_terms = yes\n}\n"                              \
+	"authority other {\n directory = https://other.test/d\n}\n" \
+	"policy default {\n authority = ca\n challenge = http-01\n" \
+	" deploy = files\n}\n"
+#define MAIL(settings) HEAD "domain mail.test {\n" settings "}\n"
+
+/* --- what differs, and why ------------------------------------------------------------------ */
+
+static struct plan *make_plan(struct life *f, const char *text)
+{
+	_cleanup_(conf_report_done) struct conf_report report;
+	_cleanup_(conf_unrefp) struct conf *conf = NULL;
+	struct plan *plan = NULL;
+
+	conf_report_init(&report);
+	assert_int_equal(conf_load_text(&conf, f->schema, "t", text, &report), 0);
+	assert_int_equal(
+		plan_new(&plan, f->store, conf, loop_wall_now(f->loop), NULL), 0);
+	return plan;
+}
+
+struct plan_case {
+	const char *name;
+	const char *text;
+	const char *told; /* "action domain key_type order|none: why", one a line */
+	size_t n_upset;
+};
+
+/* clang-format off */
+static const struct plan_case plan_cases[] = {
+	{ "nothing", MAIL(""), "", 0 },
+	{ "what costs nothing", MAIL(" renew_before = 40d\n"), "", 0 },
+	{ "a name more", MAIL(" names = mail.test imap.test\n"),
+	  "change mail.test ecdsa-p256 order: names added: imap.test\n", 1 },
+	{ "another name", MAIL(" names = imap.test pop.test\n"),
+	  "change mail.test ecdsa-p256 order: names added: imap.test pop.test; names removed: mail.test\n", 1 },
+	{ "another CA", MAIL(" authority = other\n"),
+	  "change mail.test ecdsa-p256 order: directory https://other.test/d instead of " FAKE_CA_DIRECTORY "\n", 1 },
+	{ "a profile", MAIL(" profile = shortlived\n"),
+	  "change mail.test ecdsa-p256 order: profile shortlived instead of none\n", 1 },
+	{ "another key type", MAIL(" key_type = rsa-2048\n"),
+	  "add mail.test rsa-2048 order: new: mail.test\n"
+	  "remove mail.test ecdsa-p256 none: key type ecdsa-p256 is no longer wanted\n", 1 },
+	{ "one key type more", MAIL(" key_type = ecdsa-p256 rsa-2048\n"),
+	  "add mail.test rsa-2048 order: new: mail.test\n", 0 },
+	{ "no domain", HEAD, "remove mail.test ecdsa-p256 none: the domain is gone\n", 1 },
+	{ "another domain", MAIL("") "domain new.test {\n}\n",
+	  "add new.test ecdsa-p256 order: new: new.test\n", 0 },
+};
+
+/* clang-format on */
+
+static char *format_plan(const struct plan *plan)
+{
+	struct buf text = BUF_INIT(65536);
+
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct plan_entry *e = &plan->entry[i];
+
+		buf_printf(&text, "%s %s %s %s: %s\n", plan_action_names[e->action],
+			e->slot.domain, e->slot.key_type,
+			e->needs_order ? "order" : "none", e->why);
+	}
+	return buf_steal(&text);
+}
+
+static void start_served(struct life *f)
+{
+	life_init(f);
+	f->text = MAIL("");
+	life_start(f);
+	fake_loop_advance(f->loop, USEC_PER_MIN);
+	life_expect_served(f, true);
+	assert_int_equal(fake_ca_count_orders(f->ca), 1);
+}
+
+static void test_plan(void **state)
+{
+	struct life f;
+
+	start_served(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(plan_cases); i++) {
+		const struct plan_case *c = &plan_cases[i];
+		_cleanup_(plan_freep) struct plan *plan = make_plan(&f, c->text);
+		_cleanup_(freep) char *told = format_plan(plan);
+
+		test_case(c->name);
+		assert_string_equal(told, c->told);
+		assert_int_equal(plan->n_upset, c->n_upset);
+		assert_int_equal(plan->n_slots, 1);
+	}
+	life_done(&f);
+}
+
+/* --- what becomes of it ----------------------------------------------------------------------- */
+
+static void restart_with(struct life *f, const char *text)
+{
+	life_kill(f);
+	f->text = text;
+	life_start(f);
+}
+
+struct becomes_case {
+	const char *name;
+	const char *text;
+	unsigned n_orders;
+	const char *names; /* of the certificate at the end */
+};
+
+static const struct becomes_case becomes_cases[] = {
+	{ "the same", MAIL(""), 1, "mail.test" },
+	{ "a name more", MAIL(" names = mail.test imap.test\n"), 2,
+		"imap.test mail.test" },
+	{ "another name", MAIL(" names = imap.test\n"), 2, "imap.test" },
+};
+
+static void expect_names(struct life *f, const char *names)
+{
+	struct store_certificate c = { 0 };
+	struct store_slot slot = life_load_slot(f);
+
+	assert_int_equal(
+		store_certificate_load(f->store, slot.certificate_id, &c, NULL), 0);
+	assert_string_equal(c.names, names);
+	assert_string_equal(c.authority, FAKE_CA_DIRECTORY);
+	store_certificate_done(&c);
+	store_slot_done(&slot);
+}
+
+static void test_changed_is_ordered(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(becomes_cases); i++) {
+		const struct becomes_case *c = &becomes_cases[i];
+		struct life f;
+
+		test_case(c->name);
+		start_served(&f);
+		restart_with(&f, c->text);
+		fake_loop_advance(f.loop, USEC_PER_MIN);
+		life_expect_served(&f, true);
+		assert_int_equal(fake_ca_count_orders(f.ca), c->n_orders);
+		expect_names(&f, c->names);
+		life_done(&f);
+	}
+}
+
+/* Ordered as something else: the profile is a fact of the certificate. */
+static void test_profile_is_remembered(void **state)
+{
+	struct life f;
+
+	start_served(&f);
+	restart_with(&f, MAIL(" profile = shortlived\n"));
+	_cleanup_(plan_freep) struct plan *same =
+		make_plan(&f, MAIL(" profile = shortlived\n"));
+	assert_int_equal(same->n, 0);
+	/* back before it was ordered: what there is will do */
+	_cleanup_(plan_freep) struct plan *back = make_plan(&f, MAIL(""));
+	assert_int_equal(back->n, 1);
+	assert_false(back->entry[0].needs_order);
+	assert_int_equal(back->n_upset, 0);
+	life_done(&f);
+}
+
+static void test_out_and_in_again(void **state)
+{
+	struct life f;
+
+	start_served(&f);
+	restart_with(&f, HEAD);
+	fake_loop_advance(f.loop, 20 * USEC_PER_DAY);
+	_cleanup_(plan_freep) struct plan *plan = make_plan(&f, MAIL(""));
+	assert_int_equal(plan->count[PLAN_RETURN], 1);
+	assert_int_equal(plan->n_orders, 0);
+	restart_with(&f, MAIL(""));
+	fake_loop_advance(f.loop, USEC_PER_DAY);
+	life_expect_served(&f, true);
+	assert_int_equal(fake_ca_count_orders(f.ca), 1);
+	life_done(&f);
+}
+
+static void test_forgotten(void **state)
+{
+	struct life f;
+	struct store_slot slot = { 0 };
+
+	start_served(&f);
+	slot = life_load_slot(&f);
+	int64_t id = slot.id, certificate_id = slot.certificate_id;
+	store_slot_done(&slot);
+	restart_with(&f, HEAD);
+	fake_loop_advance(f.loop, PLAN_KEEP_USEC + USEC_PER_MIN);
+	restart_with(&f, HEAD);
+	assert_int_equal(store_slot_load(f.store, id, &slot, NULL), STORE_E_NOT_FOUND);
+	struct store_certificate c = { 0 };
+	assert_int_equal(store_certificate_load(f.store, certificate_id, &c, NULL),
+		STORE_E_NOT_FOUND);
+	restart_with(&f, MAIL(""));
+	fake_loop_advance(f.loop, USEC_PER_MIN);
+	life_expect_served(&f, true);
+	assert_int_equal(fake_ca_count_orders(f.ca), 2);
+	life_done(&f);
+}
+
+/* What was begun for other names, or another profile, is not taken up again. */
+static void test_open_order_is_dropped(void **state)
+{
+	struct life f;
+	struct store_order order = { 0 };
+	struct store_slot slot;
+
+	life_init(&f);
+	f.text = MAIL("");
+	fake_ca_set_trouble(f.ca, FAKE_CA_MUTE_FINALIZE);
+	life_start(&f);
+	fake_loop_advance(f.loop, 5 * USEC_PER_SEC);
+	slot = life_load_slot(&f);
+	assert_int_equal(store_order_find_open(f.store, slot.id, &order, NULL), 0);
+	store_order_done(&order);
+	fake_ca_set_trouble(f.ca, FAKE_CA_UNREACHABLE);
+	restart_with(&f, MAIL(" profile = shortlived\n"));
+	assert_int_equal(store_order_find_open(f.store, slot.id, &order, NULL),
+		STORE_E_NOT_FOUND);
+	store_slot_done(&slot);
+	life_done(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test_with_log(test_plan),
+		test_with_log(test_changed_is_ordered),
+		test_with_log(test_profile_is_remembered),
+		test_with_log(test_out_and_in_again),
+		test_with_log(test_forgotten),
+		test_with_log(test_open_order_is_dropped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
