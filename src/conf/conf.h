@@ -75,7 +75,7 @@ const char *conf_get_string(const struct conf_block *block, const char *setting)
  * domain (a policy) or a pattern ("*.example.org"). */
 char *const *conf_get_list(const struct conf_block *block, const char *setting);
 bool conf_get_bool(const struct conf_block *block, const char *setting);
-/* CONF_INT, SIZE, MODE, and the index of CONF_ENUM in its values (-1: it was added by
+/* CONF_INT, SIZE, MODE, PERCENT, and the index of CONF_ENUM in its values (-1: it was added by
  * conf_schema_add_value). 0 when unset. */
 int64_t conf_get_int(const struct conf_block *block, const char *setting);
 usec_t conf_get_duration(const struct conf_block *block, const char *setting);

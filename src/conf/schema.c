@@ -273,6 +273,7 @@ static const char *const type_text[] = {
 	[CONF_PATH]      = "absolute path",
 	[CONF_EMAIL]     = "mail address",
 	[CONF_MODE]      = "octal file mode",
+	[CONF_PERCENT]   = "percentage",
 };
 /* clang-format on */
 _Static_assert(ARRAY_SIZE(type_text) == _CONF_TYPE_MAX, "a type without a text");
@@ -309,5 +310,7 @@ char *schema_format_limit(const struct conf_setting *row, int64_t limit)
 		return xasprintf("0%llo", (unsigned long long)limit);
 	if (row->type == CONF_SIZE)
 		return format_size(limit);
+	if (row->type == CONF_PERCENT)
+		return xasprintf("%lld%%", (long long)limit);
 	return xasprintf("%lld", (long long)limit);
 }

@@ -30,7 +30,8 @@ enum conf_type {
 	CONF_URL,       /* https:// only */
 	CONF_PATH,      /* absolute path */
 	CONF_EMAIL,
-	CONF_MODE, /* octal file mode */
+	CONF_MODE,    /* octal file mode */
+	CONF_PERCENT, /* 20%; a whole number */
 	_CONF_TYPE_MAX,
 };
 

@@ -275,6 +275,8 @@ static bool parse_number(struct parse *p, const char *word, struct conf_value *r
 		problem = word_parse_duration(word, &ret->number);
 	else if (p->row->type == CONF_SIZE)
 		problem = word_parse_size(word, &ret->number);
+	else if (p->row->type == CONF_PERCENT)
+		problem = word_parse_percent(word, &ret->number);
 	else
 		problem = word_parse_mode(word, &ret->number);
 	if (problem)

@@ -190,6 +190,15 @@ const char *word_parse_int(const char *word, int64_t *ret)
 	return NULL;
 }
 
+const char *word_parse_percent(const char *word, int64_t *ret)
+{
+	size_t n = read_digits(word, ret);
+
+	if (n == 0 || strcmp(word + n, "%") != 0)
+		return "is not a percentage; write 20%";
+	return NULL;
+}
+
 const char *word_parse_size(const char *word, int64_t *ret_bytes)
 {
 	static const char text[] = "is not a size; write 512, 64k, 10M or 1G";

@@ -14,6 +14,7 @@ const char *word_check_email(const char *word);
 const char *word_parse_int(const char *word, int64_t *ret);
 const char *word_parse_size(const char *word, int64_t *ret_bytes);
 const char *word_parse_duration(const char *word, int64_t *ret_usec);
+const char *word_parse_percent(const char *word, int64_t *ret);
 const char *word_parse_mode(const char *word, int64_t *ret);
 const char *word_parse_bool(const char *word, int64_t *ret);
 
