@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/command_plan.h"
 #include "core/manager.h"
 #include "core/plugin_commands.h"
 #include "core/status.h"
@@ -235,15 +236,14 @@ static void run_reload(
 	int r;
 
 	conf_report_init(&report);
-	r = manager_reload(userdata, &report, &err);
-	for (size_t i = 0; i < report.n; i++) {
-		_cleanup_(freep) char *text =
-			conf_report_format_entry(&report.entry[i]);
-		control_request_row(
-			request, json_pack("{s:s, s:b}", "report", text, "error",
-					 (int)report.entry[i].is_error));
-	}
-	if (r >= 0)
+	bool yes = json_view_bool(args, "yes", false);
+	struct manager *m = userdata;
+	r = manager_reload(m, yes ? MANAGER_YES : 0, &report, &err);
+	command_plan_report(request, &report);
+	if (r == MANAGER_E_HELD)
+		control_request_end(request, COMMAND_ATTENTION,
+			"held, the configuration in force stays: %s", m->held_text);
+	else if (r >= 0)
 		control_request_end(request, COMMAND_OK, "configuration in force");
 	else if (report.n_errors)
 		control_request_end(request, COMMAND_CONFIG,
@@ -503,6 +503,11 @@ static const struct control_argument renew_arguments[] = {
 	{ NULL, NULL },
 };
 
+static const struct control_argument reload_arguments[] = {
+	{ "yes", "true: also what change_brake would hold" },
+	{ NULL, NULL },
+};
+
 static const struct control_argument events_arguments[] = {
 	{ "after",  "only those with a greater id; left out: the last ones" },
 	{ "count",  "how many at most" },
@@ -532,7 +537,10 @@ const struct control_command commands_table[] = {
 	  "{domain, names, key_type, state, activity, authority, directory, challenge, not_before, not_after, serial, fingerprint, issuer, due, attempts, error, served}, last {summary}",
 	  "What is served, and what is not", run_status },
 	{ "renew", CONTROL_ADMIN, renew_arguments, "none", "Renew a domain's certificates now", run_renew },
-	{ "reload", CONTROL_ADMIN, no_arguments, "{report, error}", "Read the configuration anew", run_reload },
+	{ "reload", CONTROL_ADMIN, reload_arguments, "{report, error}", "Read the configuration anew", run_reload },
+	{ "plan", CONTROL_ADMIN, no_arguments,
+	  "{report, error}, {action, domain, key_type, names, authority, directory, order, why}, last {cost {authority, directory, orders, counted, limit, window}}, {summary}",
+	  "What a reload would change", command_plan_run },
 	{ "events", CONTROL_READ, events_arguments, "{id, at, kind, subject, text}", "What has happened", run_events },
 	{ "plugins", CONTROL_READ, no_arguments,
 	  "{kind, name, version, summary, path, disabled, deaths}", "Plugins that are loaded", plugin_commands_list },

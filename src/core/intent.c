@@ -6,6 +6,7 @@
 
 #include "acme/authz.h"
 #include "pki/csr.h"
+#include "store/ledger.h"
 #include "util/fault.h"
 #include "util/mem.h"
 
@@ -163,6 +164,9 @@ static int add_new(struct intent *intent, const struct store_slot *slot,
 	if (r >= 0)
 		r = store_order_add(intent->store, &intent->order, err);
 	FAULT("order-key-stored");
+	if (r >= 0)
+		r = store_ledger_count(intent->store, slot->authority, LEDGER_ORDER, "",
+			loop_wall_now(intent->loop), err);
 	return r;
 }
 

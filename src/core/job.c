@@ -852,6 +852,9 @@ static void on_withdrawn(void *userdata, const char *url, const char *type)
 
 static int find_domain(struct job *job, struct err *err)
 {
+	if (job->env->held && plan_has_slot(job->env->held, job->slot.id))
+		return err_set(err, -EAGAIN,
+			"its change is held by change_brake until postsealctl reload --yes");
 	job->domain = conf_find_block(job->conf, "domain", job->slot.domain);
 	if (!job->domain || job->slot.removed)
 		return STORE_E_NOT_FOUND;
@@ -926,6 +929,11 @@ int64_t job_get_slot_id(const struct job *job)
 const struct conf_block *job_get_domain(const struct job *job)
 {
 	return job->domain;
+}
+
+const struct conf *job_get_conf(const struct job *job)
+{
+	return job->conf;
 }
 
 const char *job_get_state_text(const struct job *job)

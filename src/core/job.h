@@ -12,6 +12,7 @@
 #include "core/fleet.h"
 #include "core/instances.h"
 #include "core/leftovers.h"
+#include "core/plan.h"
 #include "core/served.h"
 
 /* What jobs work with; one for the whole manager, everything borrowed. */
@@ -31,6 +32,7 @@ struct job_env {
 	struct authority *(*get_authority)(
 		const struct conf_block *block, void *userdata, struct err *err);
 	void *userdata;
+	const struct plan *held; /* slots that nothing is done for; NULL: none */
 	const struct log_ctx *log;
 };
 
@@ -59,5 +61,6 @@ DEFINE_CLEANUP(struct job *, job_cancel)
 
 int64_t job_get_slot_id(const struct job *job);
 const struct conf_block *job_get_domain(const struct job *job);
+const struct conf *job_get_conf(const struct job *job);
 /* "waiting for a place at the CA", … for status. */
 const char *job_get_state_text(const struct job *job);

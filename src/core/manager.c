@@ -218,11 +218,11 @@ static int open_fleet(struct manager *m, struct err *err)
 	return fleet_new(&m->fleet, &params, err);
 }
 
-/* The store follows the configuration, and the index follows both. */
-static int follow_store(struct manager *m, struct slots_change *change, struct err *err)
+/* The store follows the plan, and the index follows both. */
+static int follow_store(struct manager *m, const struct plan *plan,
+	struct slots_change *change, struct err *err)
 {
-	int r = slots_follow(
-		m->store, m->loaded.conf, loop_wall_now(m->loop), change, err);
+	int r = slots_follow_plan(m->store, plan, loop_wall_now(m->loop), change, err);
 
 	if (r >= 0)
 		r = served_load(m->served, err);
@@ -231,15 +231,51 @@ static int follow_store(struct manager *m, struct slots_change *change, struct e
 	return r;
 }
 
+static bool is_braked(const struct plan *plan, const struct conf *conf, char **ret_text)
+{
+	int64_t percent = conf_get_int(conf_get_root(conf), "change_brake");
+
+	if (!plan_is_braked(plan, percent))
+		return false;
+	free(*ret_text);
+	*ret_text = plan_format_brake(plan, percent);
+	return true;
+}
+
+/* Nobody could say yes to a start: what is served stays, and what would have changed is
+ * left alone until somebody does. */
+static int hold_start(struct manager *m, struct plan *plan, struct err *err)
+{
+	m->held = plan;
+	int r = served_load(m->served, err);
+	if (r < 0)
+		return r;
+	served_follow(m->served, m->loaded.conf);
+	served_keep(m->served);
+	return 0;
+}
+
+static int follow_at_start(struct manager *m, struct err *err)
+{
+	_cleanup_(plan_freep) struct plan *plan = NULL;
+	struct slots_change change;
+	int r = plan_new(&plan, m->store, m->loaded.conf, loop_wall_now(m->loop), err);
+
+	if (r < 0)
+		return r;
+	if (is_braked(plan, m->loaded.conf, &m->held_text))
+		return hold_start(m, TAKE_PTR(plan), err);
+	return follow_store(m, plan, &change, err);
+}
+
 static int open_state(struct manager *m, struct err *err)
 {
-	struct slots_change change;
 	int r = open_store(m, err);
 
 	if (r < 0)
 		return r;
 	m->served = served_new(m->store);
-	r = follow_store(m, &change, err);
+	r = follow_at_start(m, err);
 	if (r >= 0)
 		r = slots_recover(m->store, loop_wall_now(m->loop), err);
 	if (r > 0)
@@ -323,6 +359,7 @@ static int open_work(struct manager *m, struct err *err)
 		.faults = m->faults,
 		.get_authority = get_authority,
 		.userdata = m,
+		.held = m->held,
 		.log = &m->log,
 	};
 	m->schedule = schedule_new(&m->env);
@@ -352,7 +389,7 @@ static void on_hangup(int signo, void *userdata)
 	struct manager *m = userdata;
 
 	conf_report_init(&report);
-	manager_reload(m, &report, &err);
+	manager_reload(m, 0, &report, &err);
 	log_report(m, &report);
 }
 
@@ -453,6 +490,8 @@ struct manager *manager_free(struct manager *m)
 	publication_free(m->publication);
 	listeners_free(m->listeners);
 	store_close(m->store);
+	plan_free(m->held);
+	free(m->held_text);
 	http_client_free(m->http);
 	free(m);
 	return NULL;
@@ -476,6 +515,11 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 	events_add(m->events, LOG_LEVEL_INFO, "started", NULL,
 		"postseal %s serves %zu names at %zu listeners", PACKAGE_VERSION,
 		served_count(m->served), conf_count_blocks(m->loaded.conf, "listener"));
+	if (m->held)
+		events_add(m->events, LOG_LEVEL_WARNING, "held", NULL,
+			"started, and what the configuration would change is left "
+			"alone: %s",
+			m->held_text);
 	if (m->n_taken_up > 0)
 		events_add(m->events, LOG_LEVEL_NOTICE, "resumed", NULL,
 			"%u certificate%s under way at the last end, and taken up again",
@@ -506,17 +550,20 @@ static void drop_context(const char *name, void *userdata)
 }
 
 /* From here on nothing may fail but the store: what could has been done before. */
-static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
+static int put_in_force(
+	struct manager *m, struct conf *conf, const struct plan *plan, struct err *err)
 {
 	_cleanup_(strv_freep) char **before = fleet_list_listeners(m->fleet);
 	struct conf *old = m->loaded.conf;
 	struct slots_change change;
-	bool is_stale = authorities_is_stale(m->authorities, conf);
 
-	schedule_follow(m->schedule, conf, is_stale);
+	schedule_follow(m->schedule, conf, false);
 	leftovers_stop(m->leftovers);
 	m->loaded.conf = conf;
 	m->env.conf = conf;
+	m->env.held = NULL;
+	m->held = plan_free(m->held);
+	xstrset(&m->held_text, NULL);
 	follow_host(m);
 	if (instances_follow(m->instances, conf))
 		schedule_follow(m->schedule, conf, true);
@@ -526,7 +573,7 @@ static int put_in_force(struct manager *m, struct conf *conf, struct err *err)
 	listeners_commit(m->listeners);
 	log_set_level(
 		(enum log_level)(LOG_LEVEL_ERROR + conf_get_int(root(m), "log_level")));
-	int r = follow_store(m, &change, err);
+	int r = follow_store(m, plan, &change, err);
 	fleet_update_names(m->fleet);
 	served_each_changed(m->served, drop_context, m->fleet);
 	fleet_update_listeners(m->fleet, before);
@@ -563,28 +610,47 @@ static void warn_of_start_settings(
 	}
 }
 
-static int reload(struct manager *m, struct conf_report *report, struct err *err)
+int manager_plan(struct manager *m, struct conf **ret_conf, struct plan **ret,
+	struct conf_report *report, struct err *err)
 {
 	_cleanup_(conf_unrefp) struct conf *conf = NULL;
-
-	if (m->is_stopping)
-		return err_set(err, -ESHUTDOWN, "postseald is about to end");
 	int r = load_again(&conf, &m->loaded, &m->load, report);
 
 	if (r >= 0)
-		r = listeners_prepare(m->listeners, conf, err);
+		r = plan_new(ret, m->store, conf, loop_wall_now(m->loop), err);
+	if (r < 0)
+		return r;
+	*ret_conf = TAKE_PTR(conf);
+	return 0;
+}
+
+static int reload(
+	struct manager *m, unsigned flags, struct conf_report *report, struct err *err)
+{
+	_cleanup_(conf_unrefp) struct conf *conf = NULL;
+	_cleanup_(plan_freep) struct plan *plan = NULL;
+
+	if (m->is_stopping)
+		return err_set(err, -ESHUTDOWN, "postseald is about to end");
+	int r = manager_plan(m, &conf, &plan, report, err);
+	if (r < 0)
+		return r;
+	if (!(flags & MANAGER_YES) && is_braked(plan, conf, &m->held_text))
+		return MANAGER_E_HELD;
+	r = listeners_prepare(m->listeners, conf, err);
 	if (r < 0)
 		return r;
 	warn_of_start_settings(m, conf, report);
-	return put_in_force(m, TAKE_PTR(conf), err);
+	return put_in_force(m, TAKE_PTR(conf), plan, err);
 }
 
-int manager_reload(struct manager *m, struct conf_report *report, struct err *err)
+int manager_reload(
+	struct manager *m, unsigned flags, struct conf_report *report, struct err *err)
 {
 	_cleanup_(freep) char *line = NULL;
 
 	service_reloading(loop_now(m->loop));
-	int r = reload(m, report, err);
+	int r = reload(m, flags, report, err);
 	if (r < 0) {
 		_cleanup_(freep) char *text =
 			err && err_is_set(err)
@@ -594,6 +660,9 @@ int manager_reload(struct manager *m, struct conf_report *report, struct err *er
 		events_add(m->events, LOG_LEVEL_ERROR, "reload", NULL,
 			"refused, the configuration in force stays: %s", text);
 	}
+	if (r == MANAGER_E_HELD)
+		events_add(m->events, LOG_LEVEL_WARNING, "held", NULL,
+			"the configuration in force stays: %s", m->held_text);
 	line = status_format_line(m);
 	service_ready(line);
 	return r;

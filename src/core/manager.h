@@ -43,6 +43,8 @@ struct manager {
 	usec_t started_usec; /* monotonic */
 	unsigned n_taken_up; /* certificates that were under way when we last ended */
 	usec_t forget_usec;  /* monotonic; the next look for what can be forgotten */
+	struct plan *held; /* owned; what the start would have changed; NULL: nothing */
+	char *held_text;   /* owned; why a change is held, for people; NULL: none is */
 	bool is_stopping;
 	unsigned n_ending; /* of fleet and orphans: how many are not done yet */
 };
@@ -55,8 +57,22 @@ DEFINE_CLEANUP(struct manager *, manager_free)
 /* Starts workers, control socket and schedule; READY when the workers listen. A failure of
  * the workers' first start ends the loop with code 1. */
 int manager_start(struct manager *manager, struct err *err);
-/* Reads the configuration and follows it. -EINVAL: the report tells; nothing changed. */
-int manager_reload(
-	struct manager *manager, struct conf_report *report, struct err *err);
+
+enum {
+	MANAGER_YES = 1 << 0, /* the operator's word: without the brake */
+};
+
+enum {
+	_MANAGER_E_SUCCESS,
+	MANAGER_E_HELD, /* the brake: nothing has changed; held_text tells why */
+};
+
+/* Reads the configuration and follows it. 0, MANAGER_E_HELD. -EINVAL: the report tells;
+ * nothing changed. */
+int manager_reload(struct manager *manager, unsigned flags, struct conf_report *report,
+	struct err *err);
+/* What a reload would do now; nothing changes. */
+int manager_plan(struct manager *manager, struct conf **ret_conf, struct plan **ret,
+	struct conf_report *report, struct err *err);
 /* Drains and ends the loop with code 0. A second call ends it at once. */
 void manager_stop(struct manager *manager);

@@ -328,6 +328,31 @@ struct plan *plan_free(struct plan *plan)
 	return NULL;
 }
 
+/* --- the brake ----------------------------------------------------------------------------- */
+
+bool plan_is_braked(const struct plan *plan, int64_t percent)
+{
+	return plan->n_upset > PLAN_BRAKE_LEAST &&
+	       plan->n_upset * 100 > plan->n_slots * (size_t)percent;
+}
+
+char *plan_format_brake(const struct plan *plan, int64_t percent)
+{
+	return xasprintf(
+		"%zu of %zu certificates would be re-issued or removed, more than "
+		"change_brake = %lld%%; postsealctl plan shows them, postsealctl "
+		"reload --yes does it",
+		plan->n_upset, plan->n_slots, (long long)percent);
+}
+
+bool plan_has_slot(const struct plan *plan, int64_t slot_id)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->entry[i].slot.id == slot_id)
+			return true;
+	return false;
+}
+
 /* --- carrying it out ----------------------------------------------------------------------- */
 
 /* An order that was begun for what is no longer wanted is not taken up again. Its row

@@ -50,3 +50,11 @@ DEFINE_CLEANUP(struct plan *, plan_free)
 /* Into the store, in one transaction. What is new or changed is due now. */
 int plan_save(const struct plan *plan, struct store *store, usec_t wall_now_usec,
 	struct err *err);
+
+/* Would it re-issue or remove more than this share, and more than PLAN_BRAKE_LEAST? */
+#define PLAN_BRAKE_LEAST 10
+bool plan_is_braked(const struct plan *plan, int64_t percent);
+/* "12 of 40 certificates would be re-issued or removed …"; owned by the caller. */
+char *plan_format_brake(const struct plan *plan, int64_t percent);
+/* Does it change a slot that is there? */
+bool plan_has_slot(const struct plan *plan, int64_t slot_id);

@@ -58,6 +58,42 @@ const struct conf_block *policy_get_authority(
 		    : conf_get_block(conf, "authority", 0);
 }
 
+static bool is_same_block(const struct conf_block *a, const struct conf_block *b)
+{
+	return a && b ? conf_block_is_equal(a, b) : a == b;
+}
+
+/* An open order may have been answered by any of them. */
+static bool has_same_challenges(const struct conf *a, const struct conf *b)
+{
+	const struct conf_block *block;
+
+	if (conf_count_blocks(a, "challenge") != conf_count_blocks(b, "challenge"))
+		return false;
+	for (size_t i = 0; (block = conf_get_block(a, "challenge", i)); i++)
+		if (!is_same_block(block, conf_find_block(b, "challenge",
+						  conf_block_get_name(block))))
+			return false;
+	return true;
+}
+
+bool policy_is_same_slice(const struct conf *a_conf, const struct conf_block *a,
+	const struct conf *b_conf, const struct conf_block *b)
+{
+	char *const *deploy = conf_get_list(a, "deploy");
+
+	if (!conf_block_is_equal(a, b) ||
+		!is_same_block(policy_get_authority(a_conf, a),
+			policy_get_authority(b_conf, b)) ||
+		!has_same_challenges(a_conf, b_conf))
+		return false;
+	for (size_t i = 0; deploy[i]; i++)
+		if (!is_same_block(conf_find_block(a_conf, "deploy", deploy[i]),
+			    conf_find_block(b_conf, "deploy", deploy[i])))
+			return false;
+	return true;
+}
+
 enum policy_self_check policy_get_self_check(const struct conf_block *domain)
 {
 	return (enum policy_self_check)conf_get_int(domain, "self_check");

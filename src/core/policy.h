@@ -20,6 +20,11 @@ char *policy_format_names(const struct conf_block *domain);
 const struct conf_block *policy_get_authority(
 	const struct conf *conf, const struct conf_block *domain);
 
+/* Is what a domain's job works with the same in both: the domain as its policy makes it,
+ * its authority, what it is deployed by, and the challenges? */
+bool policy_is_same_slice(const struct conf *a_conf, const struct conf_block *a,
+	const struct conf *b_conf, const struct conf_block *b);
+
 enum policy_self_check {
 	POLICY_SELF_CHECK_OFF,
 	POLICY_SELF_CHECK_ADVISE,

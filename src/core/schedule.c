@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "core/policy.h"
 #include "store/slot.h"
 #include "util/list.h"
 #include "util/mem.h"
@@ -216,7 +217,8 @@ void schedule_follow(struct schedule *schedule, const struct conf *conf, bool al
 		const struct conf_block *is =
 			conf_find_block(conf, "domain", conf_block_get_name(was));
 
-		if (!all_stale && is && conf_block_is_equal(was, is))
+		if (!all_stale && is &&
+			policy_is_same_slice(job_get_conf(r->job), was, conf, is))
 			continue;
 		int64_t slot_id = r->slot_id;
 		running_free(r);

@@ -31,8 +31,8 @@ struct schedule_watch *schedule_watch(struct schedule *schedule, int64_t slot_id
 	schedule_watch_fn *fn, void *userdata);
 struct schedule_watch *schedule_unwatch(struct schedule_watch *watch);
 
-/* Cancels jobs whose domain's slice is not the same in `conf`, or that `is_stale` says
- * (an authority or an instance that they use goes). They are due at once. */
+/* Cancels jobs whose domain's slice (policy_is_same_slice) is not the same in `conf`, and
+ * no others, unless `all_stale` says so (an instance has gone). They are due at once. */
 void schedule_follow(
 	struct schedule *schedule, const struct conf *conf, bool all_stale);
 /* The job of a slot, or NULL. */

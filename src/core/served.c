@@ -153,6 +153,20 @@ void served_follow(struct served *served, const struct conf *conf)
 	}
 }
 
+void served_keep(struct served *served)
+{
+	const char *key;
+	struct served_name *name;
+	size_t pos;
+
+	map_foreach(served->names, pos, key, name) {
+		if (name->is_wanted || !has_own(name))
+			continue;
+		name->is_wanted = true;
+		served->n_wanted++;
+	}
+}
+
 void served_set(
 	struct served *served, char *const *names, bool is_rsa, int64_t certificate_id)
 {

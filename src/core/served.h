@@ -25,6 +25,8 @@ DEFINE_CLEANUP(struct served *, served_free)
 int served_load(struct served *served, struct err *err);
 /* The names that the configuration wants; others are no longer served. */
 void served_follow(struct served *served, const struct conf *conf);
+/* And what is served today, wanted or not: its end is not decided yet. */
+void served_keep(struct served *served);
 /* From now on these names are served with that certificate. */
 void served_set(
 	struct served *served, char *const *names, bool is_rsa, int64_t certificate_id);

@@ -213,6 +213,7 @@ json_t *status_format_summary(struct manager *m, unsigned n_attention)
 	json_object_set_new(s, "uptime_usec",
 		json_integer((json_int_t)usec_sub(now, m->started_usec)));
 	json_object_set_new(s, "alarms", format_alarms(m));
+	json_object_set_new(s, "held", format_text(m->held_text));
 	json_object_set_new(s, "longest_turn_usec",
 		json_integer((json_int_t)loop_longest_turn(m->loop)));
 	json_object_set_new(s, "loop", format_turns(m->loop));
@@ -258,9 +259,10 @@ char *status_format_line(struct manager *m)
 	const char *alarm = clock_watch_get_alarm(m->clock);
 	_cleanup_(freep) char *orphans = format_orphans(m);
 	return xasprintf(
-		"%s%s%u of %u certificates served, %u failed, %u jobs, %u workers, "
+		"%s%s%s%u of %u certificates served, %u failed, %u jobs, %u workers, "
 		"%llu connections%s",
-		alarm ? alarm : "", alarm ? "; " : "", line.n_served, line.n,
-		line.n_failed, schedule_count(m->schedule), n_workers,
-		(unsigned long long)stats.connections, orphans);
+		alarm ? alarm : "", alarm ? "; " : "",
+		m->held_text ? "a change is held (postsealctl plan); " : "",
+		line.n_served, line.n, line.n_failed, schedule_count(m->schedule),
+		n_workers, (unsigned long long)stats.connections, orphans);
 }

@@ -17,6 +17,11 @@ static const struct arguments_option renew_options[] = {
 	{ NULL,    0, NULL, NULL },
 };
 
+static const struct arguments_option reload_options[] = {
+	{ "yes", 0, NULL, "also when it re-issues or removes more than change_brake allows" },
+	{ NULL,  0, NULL, NULL },
+};
+
 static const struct arguments_option events_options[] = {
 	{ "follow", 'f', NULL, "go on with new events as they happen" },
 	{ "number", 'n', "N",  "so many of the last events (default 50)" },
@@ -52,9 +57,13 @@ const struct ctl_command ctl_commands[] = {
 	{ "renew", "NAME", 1, 1, renew_options,
 	  "Renew the certificates of a domain now",
 	  "Without --force nothing is ordered before the certificate is due.", ctl_run_renew },
-	{ "reload", NULL, 0, 0, NULL,
+	{ "plan", NULL, 0, 0, json_options,
+	  "Show what a reload would change, and what that costs",
+	  "Nothing is changed. Exits with 2 when change_brake would hold it.", ctl_run_plan },
+	{ "reload", NULL, 0, 0, reload_options,
 	  "Read the configuration anew",
-	  "If anything in it is wrong the configuration in force stays, and all errors are listed.",
+	  "If anything in it is wrong the configuration in force stays, and all errors are listed.\n"
+	  "Exits with 2 when it is held: it changes more than change_brake allows, see plan.",
 	  ctl_run_reload },
 	{ "events", "[NAME]", 0, 1, events_options,
 	  "Show what has happened",

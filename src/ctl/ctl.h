@@ -59,6 +59,7 @@ int ctl_with_loaded(
 /* Each a command of the table. */
 int ctl_run_status(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_renew(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_plan(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_reload(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_events(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_plugins(struct ctl *ctl, const struct arguments *arguments);

@@ -39,8 +39,13 @@ static void on_report(const json_t *row, void *userdata)
 
 int ctl_run_reload(struct ctl *ctl, const struct arguments *arguments)
 {
+	json_t *args = json_object();
+
+	if (arguments_has(arguments, "yes"))
+		json_object_set_new(args, "yes", json_true());
 	return daemon_ask(ctl, &(struct daemon_call){
 				       .name = "reload",
+				       .args = args,
 				       .on_row = on_report,
 				       .userdata = ctl,
 				       .deadline_usec = RELOAD_DEADLINE_USEC,

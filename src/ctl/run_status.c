@@ -155,6 +155,13 @@ static void print_turns(const struct status *status)
 			held_usec / (int64_t)USEC_PER_MSEC, source ? source : "?");
 }
 
+static void print_held(const struct status *status, const char *text)
+{
+	if (text && *text)
+		print_line(status->ctl->out,
+			"a change of the configuration is held: %s", text);
+}
+
 static void print_taken_up(const struct status *status, int64_t n)
 {
 	if (n > 0)
@@ -200,6 +207,7 @@ static void print_summary(const struct status *status)
 			: "less than a minute");
 	print_draining(status, json_view_int(s, "draining_workers", 0));
 	print_turns(status);
+	print_held(status, json_view_string(s, "held"));
 	print_taken_up(status, json_view_int(s, "taken_up", 0));
 }
 

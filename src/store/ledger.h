@@ -6,6 +6,9 @@
 #include "store/store.h"
 #include "util/usec.h"
 
+/* Kind of what is counted for each order; the authority is its directory. */
+#define LEDGER_ORDER "order"
+
 /* Later of what is there and what is given. */
 int store_ledger_hold(struct store *store, const char *authority, const char *scope,
 	usec_t until_usec, const char *reason, struct err *err);

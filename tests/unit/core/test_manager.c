@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/manager.h"
+#include "store/certificate.h"
 #include "tests/lib/test_log.h"
 #include "tests/lib/test_tmpdir.h"
 #include "util/buf.h"
@@ -409,10 +410,185 @@ static void test_reload_under_account_create(void **state)
 			turn(&f);
 		configure(&f, other, NULL);
 		conf_report_init(&report);
-		assert_int_equal(manager_reload(f.manager, &report, NULL), 0);
+		assert_int_equal(manager_reload(f.manager, 0, &report, NULL), 0);
 		until(&f, f.is_done);
 		assert_int_equal(f.code, COMMAND_FAILED);
 	}
+	teardown(&f);
+}
+
+/* --- the brake ----------------------------------------------------------------------------------------- */
+
+#define N_MANY 12
+
+/* So many domains, the first with another name in its certificate. */
+static char *format_many(unsigned n, const char *more)
+{
+	struct buf text = BUF_INIT(65536);
+
+	buf_append_str(&text, AUTHORITY);
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(&text,
+			"domain d%u.test {\n authority = ca\n names = d%u.test%s\n}\n",
+			i, i, more);
+	return buf_steal(&text);
+}
+
+static int give_certificate(const struct store_slot *slot, void *userdata)
+{
+	struct store *store = userdata;
+	_cleanup_(freep) char *fingerprint = xasprintf("%064d", (int)slot->id);
+	struct store_certificate c = {
+		.slot_id = slot->id,
+		.authority = slot->authority,
+		.names = slot->names,
+		.chain_pem = (char *)"c",
+		.key_pem = (char *)"k",
+		.serial = (char *)"01",
+		.fingerprint = fingerprint,
+		.issuer = (char *)"a test",
+		.not_before_usec = 1,
+		.not_after_usec = (usec_t)4000000000 * USEC_PER_SEC,
+		.issued_usec = 1,
+		.state = STORE_CERTIFICATE_SERVED,
+	};
+	struct store_slot changed = *slot;
+
+	assert_int_equal(store_certificate_add(store, &c, NULL), 0);
+	changed.certificate_id = c.id;
+	changed.due_usec = USEC_NEVER;
+	return store_slot_save(store, &changed, NULL);
+}
+
+static void configure_many(struct fixture *f, unsigned n, const char *more)
+{
+	_cleanup_(freep) char *text = format_many(n, more);
+
+	configure(f, text, "imap");
+}
+
+/* A manager of N_MANY domains that have been served for long. */
+static void start_many(struct fixture *f)
+{
+	setup(f);
+	configure_many(f, N_MANY, "");
+	assert_int_equal(open_manager(f, NULL), 0);
+	assert_null(f->manager->held_text); /* a first start is no change */
+	assert_int_equal(store_slot_each(f->manager->store, NULL, give_certificate,
+				 f->manager->store, NULL),
+		0);
+	f->manager = manager_free(f->manager);
+	start(f);
+	until(f, f->manager->control);
+}
+
+struct brake_case {
+	const char *name;
+	unsigned n;
+	const char *more;
+	const char *percent;
+	bool is_held;
+};
+
+/* clang-format off */
+static const struct brake_case brake_cases[] = {
+	{ "nothing",            N_MANY,      "",       "20%",  false },
+	{ "few of them",        N_MANY - 10, "",       "20%",  false },
+	{ "too many removed",   N_MANY - 11, "",       "20%",  true },
+	{ "too many re-issued", N_MANY,      " x.d%u.test", "20%", true },
+	{ "only new ones",      4 * N_MANY,  "",       "20%",  false },
+	{ "the brake is off",   0,           "",       "100%", false },
+};
+
+/* clang-format on */
+
+static void test_brake(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(brake_cases); i++) {
+		const struct brake_case *c = &brake_cases[i];
+		struct fixture f;
+
+		test_case(c->name);
+		start_many(&f);
+		_cleanup_(freep) char *blocks = format_many(c->n, "");
+		_cleanup_(freep) char *changed =
+			*c->more
+				? xasprintf("policy default {\n profile = other\n}\n%s",
+					  blocks)
+				: xstrdup(blocks);
+		_cleanup_(freep) char *text =
+			xasprintf("change_brake = %s\n%s", c->percent, changed);
+		configure(&f, text, "imap");
+		run(&f, "plan", NULL);
+		assert_int_equal(f.code, c->is_held ? COMMAND_ATTENTION : COMMAND_OK);
+		assert_int_equal(
+			conf_count_blocks(f.manager->loaded.conf, "domain"), N_MANY);
+		run(&f, "reload", NULL);
+		assert_int_equal(f.code, c->is_held ? COMMAND_ATTENTION : COMMAND_OK);
+		assert_int_equal(conf_count_blocks(f.manager->loaded.conf, "domain"),
+			c->is_held ? N_MANY : c->n);
+		assert_int_equal(f.manager->held_text != NULL, c->is_held);
+		if (c->is_held)
+			assert_true(has(&f, "--yes"));
+		run(&f, "reload", json_pack("{s:b}", "yes", 1));
+		assert_int_equal(f.code, COMMAND_OK);
+		assert_int_equal(
+			conf_count_blocks(f.manager->loaded.conf, "domain"), c->n);
+		assert_null(f.manager->held_text);
+		teardown(&f);
+	}
+}
+
+/* Nobody can say yes to a start: what was served stays, and nothing is ordered for it. */
+static void test_start_is_held(void **state)
+{
+	struct fixture f;
+
+	start_many(&f);
+	f.manager = manager_free(f.manager);
+	configure_many(&f, 1, "");
+	start(&f);
+	assert_non_null(f.manager->held);
+	assert_int_equal(served_count(f.manager->served), N_MANY);
+	assert_true(served_choose(f.manager->served, "d7.test", 0) > 0);
+	int64_t id = f.manager->held->entry[0].slot.id;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	assert_int_equal(
+		schedule_start(f.manager->schedule, id, JOB_FORCED, &err), -EAGAIN);
+	run(&f, "status", NULL);
+	assert_true(has(&f, "would be re-issued or removed"));
+	run(&f, "reload", NULL);
+	assert_int_equal(f.code, COMMAND_ATTENTION);
+	run(&f, "reload", json_pack("{s:b}", "yes", 1));
+	assert_int_equal(f.code, COMMAND_OK);
+	assert_null(f.manager->held);
+	assert_int_equal(served_count(f.manager->served), 1);
+	assert_int_equal(served_choose(f.manager->served, "d7.test", 0), 0);
+	teardown(&f);
+}
+
+static void test_plan(void **state)
+{
+	struct fixture f;
+
+	start_many(&f);
+	configure_many(&f, 2, "");
+	run(&f, "plan", NULL);
+	assert_true(has(&f, "the domain is gone"));
+	assert_true(has(&f, "\"summary\""));
+	_cleanup_(freep) char *text = format_many(N_MANY, "");
+	_cleanup_(freep) char *more = xasprintf("%sdomain new.test {\n"
+						" authority = ca\n}\n",
+		text);
+	configure(&f, more, "imap");
+	run(&f, "plan", NULL);
+	assert_int_equal(f.code, COMMAND_OK);
+	assert_true(has(&f, "\"why\":\"new: new.test\""));
+	assert_true(has(&f, "\"orders\":1"));
+	configure(&f, "nonsense = 1\n", "imap");
+	run(&f, "plan", NULL);
+	assert_int_equal(f.code, COMMAND_CONFIG);
+	assert_true(has(&f, "nonsense"));
 	teardown(&f);
 }
 
@@ -455,7 +631,7 @@ static void test_stop(void **state)
 	kill(getpid(), SIGTERM);
 	until(&f, f.manager->is_stopping || f.exit_code != TURN_CODE);
 	conf_report_init(&report);
-	assert_int_equal(manager_reload(f.manager, &report, NULL), -ESHUTDOWN);
+	assert_int_equal(manager_reload(f.manager, 0, &report, NULL), -ESHUTDOWN);
 	until(&f, f.exit_code != TURN_CODE);
 	assert_int_equal(f.exit_code, 0);
 	teardown(&f);
@@ -473,6 +649,9 @@ int main(void)
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_reload_under_account_create),
+		cmocka_unit_test(test_brake),
+		cmocka_unit_test(test_start_is_held),
+		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_bad_reload_changes_nothing),
 		cmocka_unit_test(test_stop),
 	};

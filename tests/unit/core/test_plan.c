@@ -4,12 +4,14 @@
  * changes: on a virtual clock, with a CA that counts.
  */
 #include <string.h>
+#include <time.h>
 
 #include "core/plan.h"
 #include "store/account.h"
 #include "store/certificate.h"
 #include "store/order.h"
 #include "tests/unit/core/life.h"
+#include "util/buf.h"
 #include "util/mem.h"
 
 #define HEAD                                                        \
@@ -242,6 +244,112 @@ static void test_open_order_is_dropped(void **state)
 	life_done(&f);
 }
 
+/* --- ten thousand domains: figures, no limits -------------------------------------------------- */
+
+#define N_DOMAINS 10000
+
+static char *format_domains(const char *policy, const char *one)
+{
+	struct buf text = BUF_INIT(8 * 1024 * 1024);
+
+	buf_printf(&text,
+		"authority ca {\n directory = https://ca.test/dir\n}\n"
+		"policy default {\n authority = ca\n%s}\n",
+		policy);
+	for (unsigned i = 0; i < N_DOMAINS; i++)
+		buf_printf(&text,
+			"domain d%u.test {\n names = mail.%%d imap.%%d\n%s}\n", i,
+			i == N_DOMAINS / 2 ? one : "");
+	return buf_steal(&text);
+}
+
+static int give_certificate(const struct store_slot *slot, void *userdata)
+{
+	_cleanup_(freep) char *fingerprint = xasprintf("%064d", (int)slot->id);
+	struct store_certificate c = {
+		.slot_id = slot->id,
+		.authority = slot->authority,
+		.names = slot->names,
+		.chain_pem = (char *)"c",
+		.key_pem = (char *)"k",
+		.serial = (char *)"01",
+		.fingerprint = fingerprint,
+		.issuer = (char *)"a test",
+		.not_before_usec = 1,
+		.not_after_usec = 3,
+		.issued_usec = 1,
+		.state = STORE_CERTIFICATE_SERVED,
+	};
+	struct store_slot changed = *slot;
+
+	assert_int_equal(store_certificate_add(userdata, &c, NULL), 0);
+	changed.certificate_id = c.id;
+	return store_slot_save(userdata, &changed, NULL);
+}
+
+static unsigned long long elapsed_msec(const struct timespec *since)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned long long)((now.tv_sec - since->tv_sec) * 1000 +
+				    (now.tv_nsec - since->tv_nsec) / 1000000);
+}
+
+static struct plan *time_plan(struct store *store, const char *what, const char *text)
+{
+	_cleanup_(conf_schema_freep) struct conf_schema *schema =
+		settings_new_schema(NULL);
+	_cleanup_(conf_report_done) struct conf_report report;
+	_cleanup_(conf_unrefp) struct conf *conf = NULL;
+	struct plan *plan = NULL;
+	struct timespec start;
+
+	conf_report_init(&report);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	assert_int_equal(conf_load_text(&conf, schema, "t", text, &report), 0);
+	unsigned long long loaded = elapsed_msec(&start);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	assert_int_equal(plan_new(&plan, store, conf, 2, NULL), 0);
+	print_message("%d domains, %s: read in %llu ms, planned in %llu ms\n",
+		N_DOMAINS, what, loaded, elapsed_msec(&start));
+	return plan;
+}
+
+static void test_ten_thousand(void **state)
+{
+	_cleanup_(freep) char *before = format_domains("", "");
+	_cleanup_(freep) char *one = format_domains("", " profile = other\n");
+	_cleanup_(freep) char *all = format_domains(" profile = other\n", "");
+	struct store *store = NULL;
+	struct timespec start;
+
+	assert_int_equal(store_open(&store, ":memory:", 0, NULL), 0);
+	_cleanup_(plan_freep) struct plan *first = time_plan(store, "all new", before);
+	assert_int_equal(first->count[PLAN_ADD], N_DOMAINS);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	assert_int_equal(plan_save(first, store, 1, NULL), 0);
+	print_message("%d slots stored in %llu ms\n", N_DOMAINS, elapsed_msec(&start));
+	assert_int_equal(
+		store_slot_each(store, NULL, give_certificate, store, NULL), 0);
+	_cleanup_(plan_freep) struct plan *none =
+		time_plan(store, "none changed", before);
+	assert_int_equal(none->n, 0);
+	_cleanup_(plan_freep) struct plan *single =
+		time_plan(store, "one changed", one);
+	assert_int_equal(single->n, 1);
+	assert_string_equal(single->entry[0].slot.domain, "d5000.test");
+	_cleanup_(plan_freep) struct plan *every =
+		time_plan(store, "a policy changed", all);
+	assert_int_equal(every->n_orders, N_DOMAINS);
+	assert_true(plan_is_braked(every, 20));
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	assert_int_equal(plan_save(every, store, 1, NULL), 0);
+	print_message(
+		"%d changes stored in %llu ms\n", N_DOMAINS, elapsed_msec(&start));
+	store_close(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +359,7 @@ int main(void)
 		test_with_log(test_out_and_in_again),
 		test_with_log(test_forgotten),
 		test_with_log(test_open_order_is_dropped),
+		test_with_log(test_ten_thousand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,10 @@
 	"authority ca {\n directory = " FAKE_CA_DIRECTORY \
 	"\n agree_to_terms = yes\n max_orders = 1\n}\n"   \
 	"policy default {\n authority = ca\n}\n"
+#define AUTHORITY_SLOW                                    \
+	"authority ca {\n directory = " FAKE_CA_DIRECTORY \
+	"\n agree_to_terms = yes\n max_orders = 2\n}\n"   \
+	"policy default {\n authority = ca\n}\n"
 #define ONE   "domain one.test {\n}\n"
 #define TWO   "domain two.test {\n}\n"
 #define THREE "domain three.test {\n}\n"
@@ -367,7 +371,10 @@ static void test_follow(void **state)
 	slot = find_slot(&f, "two.test");
 	assert_int_equal(slot.due_usec, loop_wall_now(f.loop));
 	store_slot_done(&slot);
-	schedule_follow(f.schedule, conf, true);
+	/* the authority's block is a part of the slice */
+	conf_unref(conf);
+	conf = notes_load(f.host, AUTHORITY_SLOW ONE);
+	schedule_follow(f.schedule, conf, false);
 	assert_int_equal(schedule_count(f.schedule), 0);
 	assert_int_equal(w[0].n_told, 1);
 	conf_unref(conf);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See command_plan.h. The plan is the one that a reload would carry out. */
+#include "core/command_plan.h"
+
+#include "core/manager.h"
+#include "store/ledger.h"
+#include "util/mem.h"
+
+void command_plan_report(
+	struct control_request *request, const struct conf_report *report)
+{
+	for (size_t i = 0; i < report->n; i++) {
+		_cleanup_(freep) char *text =
+			conf_report_format_entry(&report->entry[i]);
+		control_request_row(
+			request, json_pack("{s:s, s:b}", "report", text, "error",
+					 (int)report->entry[i].is_error));
+	}
+}
+
+static void tell_entry(struct control_request *request, const struct plan_entry *e)
+{
+	control_request_row(request,
+		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:b, s:s}", "action",
+			plan_action_names[e->action], "domain", e->slot.domain,
+			"key_type", e->slot.key_type, "names", e->slot.names,
+			"authority", e->authority, "directory", e->slot.authority,
+			"order", (int)e->needs_order, "why", e->why));
+}
+
+/* --- what it costs -------------------------------------------------------------------------- */
+
+static size_t count_orders(const struct plan *plan, const char *authority)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		n += plan->entry[i].needs_order &&
+		     strcmp(plan->entry[i].authority, authority) == 0;
+	return n;
+}
+
+static int tell_cost(struct manager *m, struct control_request *request,
+	const struct conf_block *authority, size_t n_orders, struct err *err)
+{
+	const char *directory = conf_get_string(authority, "directory");
+	usec_t window = conf_get_duration(authority, "order_limit_window");
+	char text[USEC_DURATION_MAX];
+	int64_t counted = store_ledger_get_count(m->store, directory, LEDGER_ORDER, "",
+		usec_sub(loop_wall_now(m->loop), window), err);
+
+	if (counted < 0)
+		return (int)counted;
+	json_t *cost = json_pack("{s:s, s:s, s:I, s:I, s:s}", "authority",
+		conf_block_get_name(authority), "directory", directory, "orders",
+		(json_int_t)n_orders, "counted", (json_int_t)counted, "window",
+		usec_format_duration(window, text, sizeof(text)));
+	if (conf_is_set(authority, "order_limit"))
+		json_object_set_new(cost, "limit",
+			json_integer(conf_get_int(authority, "order_limit")));
+	control_request_row(request, json_pack("{s:o}", "cost", cost));
+	return 0;
+}
+
+static int tell_costs(struct manager *m, struct control_request *request,
+	const struct conf *conf, const struct plan *plan, struct err *err)
+{
+	const struct conf_block *authority;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && (authority = conf_get_block(conf, "authority", i));
+		i++) {
+		size_t n = count_orders(plan, conf_block_get_name(authority));
+		if (n > 0)
+			r = tell_cost(m, request, authority, n, err);
+	}
+	return r;
+}
+
+/* --- the whole ------------------------------------------------------------------------------ */
+
+static void tell_plan(struct control_request *request, const struct plan *plan,
+	const struct conf *conf)
+{
+	int64_t percent = conf_get_int(conf_get_root(conf), "change_brake");
+	bool is_braked = plan_is_braked(plan, percent);
+
+	control_request_row(request,
+		json_pack("{s:{s:I, s:I, s:I, s:I, s:b}}", "summary", "slots",
+			(json_int_t)plan->n_slots, "orders", (json_int_t)plan->n_orders,
+			"removed", (json_int_t)plan->count[PLAN_REMOVE], "upset",
+			(json_int_t)plan->n_upset, "held", (int)is_braked));
+	if (is_braked) {
+		_cleanup_(freep) char *text = plan_format_brake(plan, percent);
+		control_request_end(request, COMMAND_ATTENTION, "%s", text);
+		return;
+	}
+	control_request_end(request, COMMAND_OK,
+		"%zu changes: %zu orders, %zu certificates no longer served", plan->n,
+		plan->n_orders, plan->count[PLAN_REMOVE]);
+}
+
+static void end_in_trouble(struct control_request *request,
+	const struct conf_report *report, const struct err *err)
+{
+	_cleanup_(freep) char *text = err_format(err);
+
+	if (report->n_errors)
+		control_request_end(request, COMMAND_CONFIG,
+			"%zu error%s: a reload would change nothing", report->n_errors,
+			report->n_errors == 1 ? "" : "s");
+	else
+		control_request_end(request, COMMAND_FAILED, "%s", text);
+}
+
+void command_plan_run(
+	struct control_request *request, const json_t *args, void *userdata)
+{
+	_cleanup_(conf_report_done) struct conf_report report;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	_cleanup_(conf_unrefp) struct conf *conf = NULL;
+	_cleanup_(plan_freep) struct plan *plan = NULL;
+	struct manager *m = userdata;
+
+	conf_report_init(&report);
+	int r = manager_plan(m, &conf, &plan, &report, &err);
+	command_plan_report(request, &report);
+	for (size_t i = 0; r >= 0 && i < plan->n; i++)
+		tell_entry(request, &plan->entry[i]);
+	if (r >= 0)
+		r = tell_costs(m, request, conf, plan, &err);
+	if (r < 0)
+		end_in_trouble(request, &report, &err);
+	else
+		tell_plan(request, plan, conf);
+}
