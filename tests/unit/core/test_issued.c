@@ -81,7 +81,7 @@ static int change_order(struct fixture *f, enum acme_order_state state, const ch
 	return progress->order_changed(progress->userdata, &facts, NULL);
 }
 
-static int change_authz(struct fixture *f, const char *url, bool presented)
+static int change_authz(struct fixture *f, const char *url)
 {
 	const struct acme_progress *progress = intent_get_progress(f->intent);
 	const struct acme_authz_facts facts = {
@@ -91,10 +91,26 @@ static int change_authz(struct fixture *f, const char *url, bool presented)
 		.challenge = "http-01",
 		.challenge_url = "https://ca.test/c",
 		.token = "t",
-		.presented = presented,
 	};
 
 	return progress->authz_changed(progress->userdata, &facts, NULL);
+}
+
+static int present(struct fixture *f, const char *url)
+{
+	const struct acme_challenge challenge = {
+		.type = (char *)"http-01",
+		.url = (char *)"https://ca.test/c",
+		.token = (char *)"t",
+	};
+	const struct acme_offer offer = {
+		.url = url,
+		.name = "a.test",
+		.challenge = &challenge,
+		.n_challenges = 1,
+	};
+
+	return intent_present(f->intent, &offer, 0, NULL);
 }
 
 static void test_intent_is_taken_up(void **state)
@@ -166,12 +182,18 @@ static void test_intent_authorizations(void **state)
 
 	setup(&f);
 	reopen(&f, f.account_id);
-	assert_int_equal(change_authz(&f, "https://ca.test/a/1", true), 0);
-	assert_int_equal(change_authz(&f, "https://ca.test/a/2", true), 0);
-	assert_int_equal(change_authz(&f, "https://ca.test/a/1", false), 0);
-	/* the next job knows the rows again */
+	assert_int_equal(change_authz(&f, "https://ca.test/a/1"), 0);
+	assert_int_equal(present(&f, "https://ca.test/a/1"), 0);
+	/* the answer is known before its authorization is heard of again */
+	assert_int_equal(present(&f, "https://ca.test/a/2"), 0);
+	assert_int_equal(
+		intent_withdraw(f.intent, "https://ca.test/a/1", "dns-01", NULL), 0);
+	assert_int_equal(
+		intent_withdraw(f.intent, "https://ca.test/a/1", "http-01", NULL), 0);
+	/* the next job knows the rows again, and what it hears leaves the answer standing */
 	reopen(&f, f.account_id);
-	assert_int_equal(change_authz(&f, "https://ca.test/a/1", false), 0);
+	assert_int_equal(change_authz(&f, "https://ca.test/a/1"), 0);
+	assert_int_equal(change_authz(&f, "https://ca.test/a/2"), 0);
 	assert_int_equal(store_authorization_each(f.store,
 				 intent_get_order(f.intent)->id, count_authz, &n, NULL),
 		0);
@@ -226,7 +248,8 @@ static void test_intent_that_cannot_be_stored(void **state)
 	reopen(&f, f.account_id);
 	lose_order(&f);
 	assert_int_equal(change_order(&f, ACME_ORDER_NEW, NULL), -ENOENT);
-	assert_true(change_authz(&f, "https://ca.test/a/1", true) < 0);
+	assert_true(change_authz(&f, "https://ca.test/a/1") < 0);
+	assert_true(present(&f, "https://ca.test/a/2") < 0);
 	assert_int_equal(intent_finish(f.intent, NULL), -ENOENT);
 	teardown(&f);
 }
