@@ -9,14 +9,18 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "core/manager.h"
+#include "core/aftermath.h"
+#include "core/image.h"
 #include "core/settings.h"
+#include "core/upgrade.h"
 #include "link/command.h"
 #include "util/mem.h"
 
 struct arguments {
 	const char *directory;
-	char **overrides; /* owned */
+	const char *ended_unit; /* after its end: aftermath_end; else NULL */
+	bool is_check;          /* asked by an older build: upgrade_answer */
+	char **overrides;       /* owned */
 };
 
 static const char usage[] =
@@ -38,6 +42,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 		{ "option", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
+		{ "end-workers", required_argument, NULL, 'e' },
+		{ UPGRADE_CHECK, no_argument, NULL, 'u' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -49,6 +55,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 			break;
 		case 'o':
 			strv_append(&ret->overrides, optarg);
+			break;
+		case 'e':
+			ret->ended_unit = optarg;
+			break;
+		case 'u':
+			ret->is_check = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -78,38 +90,26 @@ static void harden(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Until the loop takes them: a stop that comes while we start must find us able to end the
- * workers of an earlier manager, too. */
-static void hold_signals(void)
+static struct load_params format_load(const struct arguments *arguments)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
-static int run(const struct arguments *arguments, struct err *err)
-{
-	_cleanup_(loop_freep) struct loop *loop = NULL;
-	_cleanup_(manager_freep) struct manager *manager = NULL;
-	struct load_params params = {
+	return (struct load_params){
 		.conf = {
 			.directory = arguments->directory,
 			.overrides = (const char *const *)arguments->overrides,
 		},
 	};
-	int r = loop_new_sdevent(&loop, err);
+}
 
-	if (r >= 0)
-		r = manager_new(&manager, loop, &params, err);
-	if (r >= 0)
-		r = manager_start(manager, err);
-	if (r < 0)
-		return r;
-	return loop_run(loop, err);
+static int run(const struct arguments *arguments, char **argv, struct err *err)
+{
+	const struct load_params params = format_load(arguments);
+
+	if (arguments->ended_unit)
+		return aftermath_end(&params, arguments->ended_unit);
+	if (arguments->is_check)
+		return upgrade_answer(&params);
+	harden();
+	return image_run(&params, argv, err);
 }
 
 int main(int argc, char **argv)
@@ -119,15 +119,17 @@ int main(int argc, char **argv)
 	int r = parse_arguments(argc, argv, &arguments);
 
 	if (r < 0) {
-		log_open("postseald", LOG_TARGET_AUTO);
-		harden();
-		hold_signals();
-		r = run(&arguments, &err);
+		log_open("postseald",
+			arguments.is_check ? LOG_TARGET_STDERR : LOG_TARGET_AUTO);
+		r = run(&arguments, argv, &err);
 	}
 	strv_free(arguments.overrides);
 	if (r >= 0)
 		return r;
 	_cleanup_(freep) char *text = err_format(&err);
 	log_error(NULL, "%s", text);
-	return err.kind == ERR_CONFIG ? COMMAND_CONFIG : COMMAND_FAILED;
+	if (err.kind == ERR_CONFIG)
+		return COMMAND_CONFIG;
+	image_pause_failure();
+	return COMMAND_FAILED;
 }

@@ -253,6 +253,63 @@ static void run_reload(
 		end_with_err(request, COMMAND_FAILED, &err);
 }
 
+/* --- upgrade ---------------------------------------------------------------------------- */
+
+static json_t *format_generation(const struct manager *m)
+{
+	return json_pack("{s:I, s:s, s:b}", "generation", (json_int_t)m->started_usec,
+		"version", PACKAGE_VERSION, "ready", (int)m->is_ready);
+}
+
+struct upgrade_request {
+	struct control_request *request;
+	struct manager *manager;
+};
+
+static void on_upgrade_gone(void *userdata)
+{
+	struct upgrade_request *u = userdata;
+
+	manager_cancel_upgrade(u->manager);
+	free(u);
+}
+
+/* A good end is not for us to tell: the new image is asked for it. */
+static void on_upgrade_checked(const char *error, void *userdata)
+{
+	struct upgrade_request *u = userdata;
+
+	control_request_on_gone(u->request, NULL, NULL);
+	if (error)
+		control_request_end(
+			u->request, COMMAND_FAILED, "%s; what runs goes on", error);
+	else
+		control_request_end(u->request, COMMAND_OK, "the new build takes over");
+	free(u);
+}
+
+static void run_upgrade(
+	struct control_request *request, const json_t *args, void *userdata)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	control_request_row(request, format_generation(userdata));
+	if (json_view_bool(args, "ask", false)) {
+		control_request_end(
+			request, COMMAND_OK, "postseal %s", PACKAGE_VERSION);
+		return;
+	}
+	struct upgrade_request *u = xnew(struct upgrade_request);
+	u->request = request;
+	u->manager = userdata;
+	if (manager_upgrade(u->manager, on_upgrade_checked, u, &err) < 0) {
+		free(u);
+		end_with_err(request, COMMAND_FAILED, &err);
+		return;
+	}
+	control_request_on_gone(request, on_upgrade_gone, u);
+}
+
 /* --- events ------------------------------------------------------------------------------ */
 
 struct follow {
@@ -508,6 +565,11 @@ static const struct control_argument reload_arguments[] = {
 	{ NULL, NULL },
 };
 
+static const struct control_argument upgrade_arguments[] = {
+	{ "ask", "true: only tell which image runs, and whether it is ready" },
+	{ NULL, NULL },
+};
+
 static const struct control_argument events_arguments[] = {
 	{ "after",  "only those with a greater id; left out: the last ones" },
 	{ "count",  "how many at most" },
@@ -537,6 +599,7 @@ const struct control_command commands_table[] = {
 	  "{domain, names, key_type, state, activity, authority, directory, challenge, not_before, not_after, serial, fingerprint, issuer, due, attempts, error, served}, last {summary}",
 	  "What is served, and what is not", run_status },
 	{ "renew", CONTROL_ADMIN, renew_arguments, "none", "Renew a domain's certificates now", run_renew },
+	{ "upgrade", CONTROL_ADMIN, upgrade_arguments, "{generation, version, ready}", "Execute what is installed anew", run_upgrade },
 	{ "reload", CONTROL_ADMIN, reload_arguments, "{report, error}", "Read the configuration anew", run_reload },
 	{ "plan", CONTROL_ADMIN, no_arguments,
 	  "{report, error}, {action, domain, key_type, names, authority, directory, order, why}, last {cost {authority, directory, orders, counted, limit, window}}, {summary}",

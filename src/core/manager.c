@@ -158,7 +158,11 @@ static int open_rendezvous(struct manager *m, struct err *err)
 	};
 	int r = make_directory(conf_get_string(root(m), "run_directory"), 0755, err);
 
-	return r < 0 ? r : orphans_new(&m->orphans, &params, err);
+	if (r >= 0)
+		r = orphans_new(&m->orphans, &params, err);
+	if (r >= 0 && upgrade_take_mark())
+		orphans_adopt_children(m->orphans);
+	return r;
 }
 
 static void on_claimed(int fd, void *userdata)
@@ -480,6 +484,9 @@ struct manager *manager_free(struct manager *m)
 	clock_watch_free(m->clock);
 	events_free(m->events);
 	instances_free(m->instances);
+	upgrade_check_cancel(m->upgrade);
+	if (m->fleet && m->is_upgrading)
+		fleet_leave(m->fleet);
 	m->fleet = fleet_free(m->fleet);
 	if (m->orphans && m->is_stopping)
 		orphans_end(m->orphans);
@@ -509,6 +516,7 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 		loop_exit(m->loop, 1);
 		return;
 	}
+	m->is_ready = true;
 	orphans_drain(m->orphans, conf_get_duration(root(m), "drain_timeout"));
 	_cleanup_(freep) char *line = status_format_line(m);
 	service_ready(line);
@@ -666,6 +674,53 @@ int manager_reload(
 	line = status_format_line(m);
 	service_ready(line);
 	return r;
+}
+
+/* --- upgrade --------------------------------------------------------------------------------------------- */
+
+/* RELOADING until the new image is ready. What is written to who asked leaves first. */
+static void leave_for_exec(struct manager *m)
+{
+	events_add(m->events, LOG_LEVEL_NOTICE, "upgrade", NULL,
+		"postseal %s gives way to what is installed at %s", PACKAGE_VERSION,
+		m->self->program);
+	m->is_upgrading = true;
+	service_reloading(loop_now(m->loop));
+	loop_exit(m->loop, 0);
+}
+
+static void on_upgrade_checked(const char *error, void *userdata)
+{
+	struct manager *m = userdata;
+	upgrade_done_fn *done = TAKE_PTR(m->upgrade_done);
+
+	if (!error && m->is_stopping)
+		error = "postseald is about to end";
+	if (error)
+		events_add(m->events, LOG_LEVEL_ERROR, "upgrade", NULL,
+			"refused, postseal %s goes on: %s", PACKAGE_VERSION, error);
+	done(error, m->upgrade_userdata);
+	m->upgrade = upgrade_check_cancel(m->upgrade);
+	if (!error)
+		leave_for_exec(m);
+}
+
+int manager_upgrade(
+	struct manager *m, upgrade_done_fn *done, void *userdata, struct err *err)
+{
+	if (m->upgrade || m->is_upgrading)
+		return err_set(err, -EBUSY, "an upgrade is under way");
+	if (m->is_stopping)
+		return err_set(err, -ESHUTDOWN, "postseald is about to end");
+	m->upgrade_done = done;
+	m->upgrade_userdata = userdata;
+	return upgrade_check_start(
+		&m->upgrade, m->loop, m->self, on_upgrade_checked, m, err);
+}
+
+void manager_cancel_upgrade(struct manager *m)
+{
+	m->upgrade = upgrade_check_cancel(m->upgrade);
 }
 
 /* --- stop ------------------------------------------------------------------------------------------------ */

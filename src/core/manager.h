@@ -12,6 +12,7 @@
 #include "core/orphans.h"
 #include "core/publication.h"
 #include "core/schedule.h"
+#include "core/upgrade.h"
 
 struct manager {
 	/* inputs */
@@ -45,7 +46,13 @@ struct manager {
 	usec_t forget_usec;  /* monotonic; the next look for what can be forgotten */
 	struct plan *held; /* owned; what the start would have changed; NULL: nothing */
 	char *held_text;   /* owned; why a change is held, for people; NULL: none is */
+	bool is_ready;     /* the workers listen */
 	bool is_stopping;
+	const struct upgrade_self *self; /* borrowed from main; NULL: no upgrades */
+	struct upgrade_check *upgrade;   /* under way */
+	bool is_upgrading;               /* the loop has ended for exec */
+	upgrade_done_fn *upgrade_done;
+	void *upgrade_userdata;
 	unsigned n_ending; /* of fleet and orphans: how many are not done yet */
 };
 
@@ -74,5 +81,13 @@ int manager_reload(struct manager *manager, unsigned flags, struct conf_report *
 /* What a reload would do now; nothing changes. */
 int manager_plan(struct manager *manager, struct conf **ret_conf, struct plan **ret,
 	struct conf_report *report, struct err *err);
+/* Asks the program that is installed where ours was whether it can take over. Then leaves
+ * the workers to it and ends the loop with code 0 and is_upgrading: main executes it. done
+ * is called once before that, with error NULL, or with the words of the refusal; not from
+ * within. -EBUSY: one is under way. */
+int manager_upgrade(struct manager *manager, upgrade_done_fn *done, void *userdata,
+	struct err *err);
+/* Who asked has gone. */
+void manager_cancel_upgrade(struct manager *manager);
 /* Drains and ends the loop with code 0. A second call ends it at once. */
 void manager_stop(struct manager *manager);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -45,6 +46,36 @@ void service_stopping(const char *status)
 void service_status(const char *status)
 {
 	sd_notifyf(0, "STATUS=%s", status);
+}
+
+static char *find_job(sd_bus *bus, const char *unit)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_(freep) char *path = NULL;
+	const char *job = NULL;
+	uint32_t id = 0;
+
+	if (sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path) < 0 ||
+		sd_bus_get_property(bus, "org.freedesktop.systemd1", path,
+			"org.freedesktop.systemd1.Unit", "Job", NULL, &reply,
+			"(uo)") < 0 ||
+		sd_bus_message_read(reply, "(uo)", &id, &job) < 0 || id == 0)
+		return NULL;
+	return xstrdup(job);
+}
+
+bool service_has_stop_job(const char *unit)
+{
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(freep) char *type = NULL;
+
+	if (sd_bus_open_system(&bus) < 0)
+		return false;
+	_cleanup_(freep) char *job = find_job(bus, unit);
+	if (!job || sd_bus_get_property_string(bus, "org.freedesktop.systemd1", job,
+			    "org.freedesktop.systemd1.Job", "JobType", NULL, &type) < 0)
+		return false;
+	return strcmp(type, "stop") == 0;
 }
 
 /* Takes fd over, also when it fails. systemd hands sockets over in blocking mode, in

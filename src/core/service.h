@@ -11,6 +11,9 @@
 void service_keep_socket(const char *name, int fd);
 void service_forget_socket(const char *name);
 
+/* Is a stop of that unit asked for? Asks systemd, and blocks meanwhile. */
+bool service_has_stop_job(const char *unit);
+
 /* READY=1, and the first status. */
 void service_ready(const char *status);
 /* RELOADING=1 with MONOTONIC_USEC; service_ready ends it. */

@@ -65,6 +65,10 @@ const struct ctl_command ctl_commands[] = {
 	  "If anything in it is wrong the configuration in force stays, and all errors are listed.\n"
 	  "Exits with 2 when it is held: it changes more than change_brake allows, see plan.",
 	  ctl_run_reload },
+	{ "upgrade", NULL, 0, 0, NULL,
+	  "Run what is installed now, without an interruption",
+	  "If the new program cannot read the configuration or the database, nothing changes.",
+	  ctl_run_upgrade },
 	{ "events", "[NAME]", 0, 1, events_options,
 	  "Show what has happened",
 	  "NAME is a domain or an authority; all are shown when it is left out.", ctl_run_events },

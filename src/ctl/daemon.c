@@ -32,6 +32,8 @@ static void on_done(enum command_exit code, const char *message, void *userdata)
 	bool has_message = message && message[0];
 
 	answer->code = code;
+	if (answer->call->is_mute)
+		has_message = false;
 	if (has_message && !is_good(code))
 		print_problem(answer->ctl->err, "%s", message);
 	else if (has_message && !answer->call->is_quiet)

@@ -11,6 +11,7 @@ struct daemon_call {
 	command_row_fn *on_row; /* NULL = rows are not looked at */
 	void *userdata;         /* for on_row */
 	usec_t deadline_usec;   /* 0 = none */
+	bool is_mute;           /* nothing is printed, whatever the end */
 	bool is_quiet; /* the daemon's last sentence is not printed if all is well */
 };
 

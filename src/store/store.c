@@ -209,13 +209,13 @@ static int prepare_files(
 }
 
 /* A reader may not migrate; what is older than this program it cannot read either. */
-static int check_schema(struct store *store, struct err *err)
+static int check_schema(struct store *store, unsigned flags, struct err *err)
 {
 	unsigned n = 0;
 
 	store_migrate_get_list(&n);
 	int version = store_get_schema_version(store);
-	if (version == (int)n)
+	if (version == (int)n || (version < (int)n && (flags & STORE_OLDER)))
 		return 0;
 	if (version > (int)n)
 		return migrate(store, err);
@@ -253,7 +253,7 @@ static int open_file(
 	if (r < 0)
 		return r;
 	if (is_reader)
-		return check_schema(store, err);
+		return check_schema(store, flags, err);
 	r = upgrade(store, err);
 	return r < 0 ? r : start_log(store, err);
 }

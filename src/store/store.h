@@ -32,6 +32,7 @@ enum {
 
 enum {
 	STORE_READ_ONLY = 1 << 0, /* for postsealctl without the daemon */
+	STORE_OLDER = 1 << 1, /* with it: an older schema will do, none of it is read */
 };
 
 /* Opens or creates (0600, in a folder that others cannot write), checks

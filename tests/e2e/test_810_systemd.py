@@ -54,10 +54,53 @@ listener http {
 """
 
 BACKEND = """
-import socket
+import socket, threading
+
+def serve(client):
+    with client:
+        client.sendall(b"* OK box\\r\\n")
+        while data := client.recv(4096):
+            client.sendall(data)
+
 with socket.create_server(("127.0.0.1", 10143)) as server:
     while True:
-        server.accept()[0].sendall(b"* OK box\\r\\n")
+        threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+"""
+
+# A session that says five times a second whether it lives.
+SESSION = """
+import socket, ssl, time
+context = ssl._create_unverified_context()
+raw = socket.create_connection(("127.0.0.1", 993), timeout=10)
+with context.wrap_socket(raw, server_hostname="box.example") as client:
+    client.recv(100)
+    n = 0
+    while True:
+        client.sendall(b"x\\r\\n")
+        if not client.recv(100):
+            print("lost", flush=True)
+            break
+        n += 1
+        print("alive", n, flush=True)
+        time.sleep(0.2)
+"""
+
+# Connections one after the other, for as long as it runs.
+VISITOR = """
+import socket, ssl, time
+context = ssl._create_unverified_context()
+n = failed = 0
+while True:
+    try:
+        raw = socket.create_connection(("127.0.0.1", 993), timeout=10)
+        with context.wrap_socket(raw, server_hostname="box.example") as client:
+            client.recv(100)
+        n += 1
+    except OSError as error:
+        failed += 1
+        print(error, flush=True)
+    print("visits", n, "failed", failed, flush=True)
+    time.sleep(0.02)
 """
 
 PEBBLE = {
@@ -271,8 +314,8 @@ def test_watchdog(box):
     assert box.show("postseal", "NRestarts") == "1"
     assert "watchdog" in "\n".join(e["MESSAGE"] for e in box.journal("-n", "200"))
     assert subject_at(box, 443)
-    # The workers of the dead one have gone with it.
-    assert len(processes(box)) == 3
+    # The workers of the dead one had no sessions.
+    wait_until(lambda: len(processes(box)) == 3, "the end of the old workers")
 
 
 def install_sockets(box):
@@ -342,7 +385,7 @@ def test_stop_leaves_nothing(running):
 
 
 def test_stop_after_a_crash_leaves_nothing(running):
-    """The workers' manager was killed: systemd ends them, and starts anew."""
+    """The next manager has taken the workers of the dead one over, and ended them."""
     pid = main_pid(running)
     running.run("kill", "-KILL", pid, check=True)
     wait_until(
@@ -350,9 +393,142 @@ def test_stop_after_a_crash_leaves_nothing(running):
         and running.show("postseal", "SubState") == "running",
         "the restart",
     )
-    assert len(processes(running)) == 3
+    wait_until(lambda: len(processes(running)) == 3, "the end of the old workers")
     running.systemctl("stop", "postseal", check=True)
     assert processes(running) == []
+
+
+@pytest.mark.parametrize("pause", [0, 0.02, 0.1, 0.3, 0.6])
+def test_stop_in_the_middle_of_a_restart(running, pause):
+    """Whatever the moment: after a stop no process is there."""
+    pid = main_pid(running)
+    done = running.run(
+        "sh", "-c", f"kill -KILL {pid}; sleep {pause}; systemctl stop postseal", check=True
+    )
+    assert done.returncode == 0
+    assert processes(running) == []
+    assert running.show("postseal", "ActiveState") in ("inactive", "failed")
+
+
+# --- the manager's death, and its upgrade ---------------------------------------------------------
+
+
+def last_line(box, path):
+    return box.run("tail", "-n", "1", path).stdout.strip()
+
+
+class Session:
+    """One in the box, and what it says of itself."""
+
+    def __init__(self, box, number):
+        self.box = box
+        self.path = f"/root/session-{number}.log"
+        self.pid = box.start("python3", "-c", SESSION, log=self.path)
+        wait_until(lambda: self.last().startswith("alive"), "a session")
+
+    def last(self):
+        return last_line(self.box, self.path)
+
+    def check(self):
+        seen = self.last()
+        wait_until(lambda: self.last() != seen, "a sign of life")
+        assert self.last().startswith("alive"), self.last()
+
+    def end(self):
+        self.box.run("kill", str(self.pid))
+
+
+def visit(box):
+    pid = box.start("python3", "-c", VISITOR, log="/root/visitor.log")
+    wait_until(lambda: "visits" in last_line(box, "/root/visitor.log"), "a visitor")
+    return pid
+
+
+def end_visit(box, pid):
+    box.run("kill", str(pid), check=True)
+    wait_until(lambda: box.run("kill", "-0", str(pid)).returncode != 0, "the visitor's end")
+    text = box.run("cat", "/root/visitor.log").stdout
+    print(text.splitlines()[-1])
+    assert "failed 0" in text.splitlines()[-1], text[-2000:]
+
+
+def wait_anew(box, pid):
+    wait_until(lambda: main_pid(box) not in (0, pid), "a new process")
+    wait_until(lambda: box.show("postseal", "SubState") == "running", "the restart")
+
+
+@pytest.fixture
+def patient(box):
+    box.write(CONFIG, GOOD.replace("drain_timeout = 1s", "drain_timeout = 60s"))
+    box.systemctl("start", "postseal", check=True)
+    yield box
+
+
+def test_sessions_outlive_kills(patient):
+    """kill -9 and Restart=: the sockets come from the fd store, the workers by themselves."""
+    session = Session(patient, 1)
+    visitor = visit(patient)
+    assert patient.show("postseal", "NFileDescriptorStore") == "3"
+    for _ in range(3):
+        pid = main_pid(patient)
+        patient.run("kill", "-KILL", pid, check=True)
+        wait_anew(patient, pid)
+        session.check()
+    status = patient.run("postsealctl", "status").stdout
+    assert "of an earlier manager is draining, 1 sessions" in status, status
+    assert patient.show("postseal", "NFileDescriptorStore") == "3"
+    end_visit(patient, visitor)
+    session.end()
+    wait_until(lambda: len(processes(patient)) == 3, "the end of the old workers")
+    patient.systemctl("stop", "postseal", check=True)
+    assert processes(patient) == []
+
+
+def test_sessions_outlive_the_watchdog(patient):
+    patient.write(DROP_IN, "[Service]\nWatchdogSec=2\n")
+    patient.systemctl("daemon-reload", check=True)
+    patient.systemctl("restart", "postseal", check=True)
+    session = Session(patient, 2)
+    pid = main_pid(patient)
+    patient.run("kill", "-STOP", pid, check=True)
+    wait_anew(patient, pid)
+    session.check()
+    session.end()
+
+
+def test_upgrade(patient):
+    """`make install` over what runs, and postsealctl upgrade: the same process."""
+    session = Session(patient, 3)
+    visitor = visit(patient)
+    pid = main_pid(patient)
+    patient.run("cp", "/usr/sbin/postseald", "/usr/sbin/postseald.new", check=True)
+    patient.run("mv", "/usr/sbin/postseald.new", "/usr/sbin/postseald", check=True)
+    done = patient.run("postsealctl", "upgrade")
+    assert done.returncode == 0, done
+    assert main_pid(patient) == pid
+    assert patient.show("postseal", "SubState") == "running"
+    assert patient.show("postseal", "NRestarts") == "0"
+    session.check()
+    end_visit(patient, visitor)
+    session.end()
+    wait_until(lambda: len(processes(patient)) == 3, "the end of the old workers")
+    # It is still one that can be reloaded, watched and stopped.
+    assert patient.systemctl("reload", "postseal").returncode == 0
+    patient.systemctl("stop", "postseal", check=True)
+    assert processes(patient) == []
+
+
+def test_upgrade_that_is_refused(patient):
+    pid = main_pid(patient)
+    patient.run("cp", "-p", "/usr/sbin/postseald", "/root/postseald", check=True)
+    patient.run("rm", "/usr/sbin/postseald", check=True)
+    patient.write("/usr/sbin/postseald", "#!/bin/sh\necho not today >&2\nexit 1\n", 0o755)
+    done = patient.run("postsealctl", "upgrade")
+    patient.run("cp", "-p", "/root/postseald", "/usr/sbin/postseald.new", check=True)
+    patient.run("mv", "/usr/sbin/postseald.new", "/usr/sbin/postseald", check=True)
+    assert done.returncode == 1 and "not today" in done.stderr, done
+    assert main_pid(patient) == pid
+    assert patient.show("postseal", "SubState") == "running"
 
 
 # --- the units themselves ---------------------------------------------------------------------

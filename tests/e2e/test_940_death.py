@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The manager is killed, or executes itself anew: what is served goes on."""
 
+import copy
 import os
 import re
 import signal
 import socket
+import sqlite3
 import threading
 import time
 
@@ -297,3 +299,133 @@ def test_five_kills(room):
 @pytest.mark.long
 def test_fifty_kills(room):
     kill_many(room, kills=50, sessions=500)
+
+
+# --- upgrade ------------------------------------------------------------------------------
+
+
+class Installed:
+    """A program of one's own, over which another build can be installed."""
+
+    def __init__(self, room):
+        self.room = room
+        self.real = room.programs.daemon
+        self.path = os.path.join(room.folder, "postseald")
+        self.install()
+
+    def install(self, data=None):
+        """As `make install`: another file at the same place."""
+        if data is None:
+            with open(self.real, "rb") as file:
+                data = file.read()
+        new = self.path + ".new"
+        with open(new, "wb") as file:
+            file.write(data)
+        os.chmod(new, 0o755)
+        os.rename(new, self.path)
+
+
+@pytest.fixture
+def upgradable(room):
+    """The running one was started from a file that may be replaced."""
+    room.installed = Installed(room)
+    room.programs = copy.copy(room.programs)
+    room.programs.daemon = room.installed.path
+    start(room, drain="600s")
+    return room
+
+
+def image_of(daemon):
+    state = os.stat(f"/proc/{daemon.process.pid}/exe", follow_symlinks=True)
+    return state.st_ino
+
+
+def test_upgrade(upgradable):
+    """Same process, another program; no session ends, nobody is refused."""
+    daemon = upgradable.daemon
+    live = [greeted(upgradable) for _ in range(20)]
+    old_workers = workers_of(daemon.process.pid)
+    visitor = Visitor(upgradable)
+    visitor.start()
+    for _ in range(3):
+        upgradable.installed.install()
+        before = len(daemon.messages)
+        done = daemon.ctl("upgrade")
+        assert done.returncode == 0, done.stderr + daemon.log_tail()
+        assert re.search(r"postseal \S+ runs now, in place of \S+", done.stdout)
+        assert daemon.is_running()
+        told = "\n".join(daemon.messages[before:])
+        assert told.index("RELOADING=1") < told.index("READY=1")
+        for session in live:
+            talk(session, b"still here\r\n")
+    failures = visitor.stop()
+    print(f"3 upgrades under {len(live)} sessions: {visitor.n} new connections meanwhile, "
+          f"{len(failures)} failed, the longest took {visitor.longest:.2f} s")  # fmt: skip
+    assert failures == []
+    assert draining(daemon)[1] == 20
+    assert daemon.status()["summary"]["uptime_usec"] < 60e6
+    for session in live:
+        session.close()
+    wait_until(lambda: draining(daemon)[0] == 0, "the end of all old workers")
+    # They were children of the same process: each was reaped.
+    assert not [pid for pid in old_workers if os.path.exists(f"/proc/{pid}")]
+    assert len(workers_of(daemon.process.pid)) == 2
+    assert any(row["kind"] == "upgrade" for row in daemon.events())
+    assert daemon.stop() == 0
+
+
+def refused(upgradable, words):
+    daemon = upgradable.daemon
+    workers = workers_of(daemon.process.pid)
+    uptime = daemon.status()["summary"]["uptime_usec"]
+    with greeted(upgradable) as session:
+        done = daemon.ctl("upgrade")
+        assert done.returncode == 1
+        assert words in done.stderr and "what runs goes on" in done.stderr, done.stderr
+        talk(session, b"nothing happened\r\n")
+    assert workers_of(daemon.process.pid) == workers
+    assert daemon.status()["summary"]["uptime_usec"] > uptime
+
+
+def test_upgrade_to_a_build_that_refuses(upgradable):
+    upgradable.installed.install(b"#!/bin/sh\necho cannot read your letters >&2\nexit 1\n")
+    refused(upgradable, "the new build refuses: cannot read your letters")
+
+
+def test_upgrade_to_no_program(upgradable):
+    upgradable.installed.install(b"")
+    refused(upgradable, "the new build")
+    os.unlink(upgradable.installed.path)
+    refused(upgradable, "the new build")
+
+
+def test_upgrade_with_a_configuration_that_is_wrong(upgradable):
+    daemon = upgradable.daemon
+    good = daemon.config()
+    daemon.write(good + "wrokers = 3\n")
+    refused(upgradable, "wrokers")
+    daemon.write(good)
+    assert daemon.ctl("upgrade").returncode == 0
+
+
+def test_upgrade_with_a_newer_database(upgradable):
+    """As if the build that is installed were older than the one that runs."""
+    daemon = upgradable.daemon
+    with sqlite3.connect(daemon.database) as database:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        database.execute("PRAGMA user_version = 9999")
+    refused(upgradable, "schema 9999")
+    with sqlite3.connect(daemon.database) as database:
+        database.execute(f"PRAGMA user_version = {version}")
+    database.close()
+    assert daemon.ctl("upgrade").returncode == 0
+
+
+def test_stop_after_an_upgrade_leaves_nothing(upgradable):
+    daemon = upgradable.daemon
+    session = greeted(upgradable)
+    daemon.replace("drain_timeout = 600s", "drain_timeout = 1s")
+    assert daemon.ctl("upgrade").returncode == 0
+    assert daemon.stop() == 0
+    assert session.recv(1) == b""
+    assert list_children(daemon.process.pid) == []
