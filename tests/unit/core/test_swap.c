@@ -48,11 +48,11 @@ static void turn(struct fixture *f)
 	assert_int_equal(loop_run(f->loop, NULL), 0);
 }
 
-#define until(f, condition)                                       \
-	do {                                                      \
-		for (int _i = 0; _i < 5000 && !(condition); _i++) \
-			turn(f);                                  \
-		assert_true(condition);                           \
+#define until(f, condition)                                        \
+	do {                                                       \
+		for (int _i = 0; _i < 30000 && !(condition); _i++) \
+			turn(f);                                   \
+		assert_true(condition);                            \
 	} while (0)
 
 static void certify(

@@ -52,11 +52,11 @@ struct rig *rig_free(struct rig *rig);
 
 void rig_turn(struct rig *rig); /* about a millisecond */
 /* Turns until it is true, or fails after some seconds. */
-#define rig_until(rig, condition)                                 \
-	do {                                                      \
-		for (int _i = 0; _i < 5000 && !(condition); _i++) \
-			rig_turn(rig);                            \
-		assert_true(condition);                           \
+#define rig_until(rig, condition)                                  \
+	do {                                                       \
+		for (int _i = 0; _i < 30000 && !(condition); _i++) \
+			rig_turn(rig);                             \
+		assert_true(condition);                            \
 	} while (0)
 
 void rig_certify(struct rig *rig, struct rig_certificate *ret, uint64_t id,
