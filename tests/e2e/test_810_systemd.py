@@ -474,8 +474,8 @@ def test_sessions_outlive_kills(patient):
         patient.run("kill", "-KILL", pid, check=True)
         wait_anew(patient, pid)
         session.check()
-    status = patient.run("postsealctl", "status").stdout
-    assert "of an earlier manager is draining, 1 sessions" in status, status
+    text = "of an earlier manager is draining, 1 sessions"
+    wait_until(lambda: text in patient.run("postsealctl", "status").stdout, "its sessions")
     assert patient.show("postseal", "NFileDescriptorStore") == "3"
     end_visit(patient, visitor)
     session.end()
