@@ -535,7 +535,9 @@ static void run_account_create(
 
 	if (!block)
 		return;
-	if (key_pem && strlen(key_pem) > KEY_BYTES_MAX)
+	if (m->rescue_text)
+		control_request_end(request, COMMAND_FAILED, "%s", m->rescue_text);
+	else if (key_pem && strlen(key_pem) > KEY_BYTES_MAX)
 		control_request_end(
 			request, COMMAND_USAGE, "that is too long for a key");
 	else if (begin_creation(m, request, block, key_pem, &err) < 0)

@@ -33,6 +33,7 @@
 #include "core/install.h"
 #include "core/intent.h"
 #include "core/issued.h"
+#include "core/last_good.h"
 #include "core/policy.h"
 #include "core/preflight.h"
 #include "core/prove.h"
@@ -778,6 +779,8 @@ static void step_served(struct job *job)
 	}
 	FAULT("served-stored");
 	settle(job);
+	if (job->env->last_good)
+		last_good_put(job->env->last_good, job->slot.id, job->current.id);
 	events_add(job->env->events, LOG_LEVEL_NOTICE, "served", job->subject,
 		"%s certificate %s is served, valid until %s", job->slot.key_type,
 		job->issued.serial,

@@ -25,6 +25,7 @@ struct job_env {
 	struct instances *instances;
 	struct served *served;
 	struct leftovers *leftovers;       /* NULL in tests */
+	struct last_good *last_good;       /* NULL in tests */
 	struct fleet *fleet;               /* NULL: no front (tests) */
 	const struct listeners *listeners; /* NULL with fleet NULL */
 	const struct faults *faults;       /* of plugins; NULL: none (tests) */

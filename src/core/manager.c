@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/commands.h"
+#include "core/last_good.h"
 #include "core/service.h"
 #include "core/slots.h"
 #include "core/status.h"
@@ -68,6 +69,8 @@ static void forget_removed(struct manager *m)
 	if (loop_now(m->loop) < m->forget_usec)
 		return;
 	m->forget_usec = usec_add(loop_now(m->loop), USEC_PER_DAY);
+	if (m->last_good)
+		last_good_follow(m->last_good);
 	if (store_slot_forget(m->store, loop_wall_now(m->loop), &err) >= 0)
 		return;
 	_cleanup_(freep) char *text = err_format(&err);
@@ -127,6 +130,38 @@ static int open_http(struct manager *m, struct err *err)
 	return http_client_new(&m->http, m->loop, &params, err);
 }
 
+/* Of a database: nothing that an operator's mistake or another process explains. */
+static bool is_unusable(int code)
+{
+	return code == -EUCLEAN || code == -EPROTO || code == -EIO || code == -ENOSPC ||
+	       code == -EROFS;
+}
+
+/* The database stays as it is, for somebody to look at; what was proven last is served
+ * from its copy, by a store in memory, and nothing is ordered. Without a copy the start
+ * fails. */
+static int open_last_good(
+	struct manager *m, const char *directory, const char *path, struct err *cause)
+{
+	_cleanup_(store_closep) struct store *store = NULL;
+	_cleanup_(freep) char *text = err_format(cause);
+	int r = store_open(&store, ":memory:", 0, NULL);
+
+	if (r >= 0)
+		r = last_good_load(directory, store, &m->log, NULL);
+	if (r <= 0)
+		return cause->code;
+	if (cause->code == -EUCLEAN)
+		store_keep_damaged(path, loop_wall_now(m->loop), NULL);
+	m->rescue_text = xasprintf(
+		"%s. %d certificate%s served from the last good copy, and none is "
+		"ordered: mend it (postsealctl restore FILE), then restart postseal",
+		text, r, r == 1 ? " is" : "s are");
+	err_done(cause);
+	m->store = TAKE_PTR(store);
+	return 0;
+}
+
 static int open_store(struct manager *m, struct err *err)
 {
 	const char *directory = conf_get_string(root(m), "state_directory");
@@ -136,6 +171,8 @@ static int open_store(struct manager *m, struct err *err)
 
 	if (r >= 0)
 		r = store_open(&m->store, path, 0, err);
+	if (is_unusable(r))
+		r = open_last_good(m, directory, path, err);
 	if (r >= 0)
 		r = faults_open(m->faults, m->store, m->loaded.host, note, err);
 	return r;
@@ -320,6 +357,19 @@ static int open_clock(struct manager *m, struct err *err)
 	return clock_watch_new(&m->clock, &params, err);
 }
 
+static void open_copy(struct manager *m)
+{
+	const struct last_good_params params = {
+		.loop = m->loop,
+		.store = m->store,
+		.directory = conf_get_string(root(m), "state_directory"),
+		.log = &m->log,
+	};
+
+	if (!m->rescue_text)
+		m->last_good = last_good_new(&params);
+}
+
 static int open_work(struct manager *m, struct err *err)
 {
 	struct events_params events = {
@@ -349,6 +399,7 @@ static int open_work(struct manager *m, struct err *err)
 		.log = &m->log,
 	};
 	m->leftovers = leftovers_new(&leftovers);
+	open_copy(m);
 	m->env = (struct job_env){
 		.loop = m->loop,
 		.store = m->store,
@@ -358,6 +409,7 @@ static int open_work(struct manager *m, struct err *err)
 		.instances = m->instances,
 		.served = m->served,
 		.leftovers = m->leftovers,
+		.last_good = m->last_good,
 		.fleet = m->fleet,
 		.listeners = m->listeners,
 		.faults = m->faults,
@@ -367,6 +419,8 @@ static int open_work(struct manager *m, struct err *err)
 		.log = &m->log,
 	};
 	m->schedule = schedule_new(&m->env);
+	if (m->rescue_text)
+		schedule_hold(m->schedule, m->rescue_text);
 	return 0;
 }
 
@@ -480,6 +534,7 @@ struct manager *manager_free(struct manager *m)
 	control_free(m->control);
 	schedule_free(m->schedule);
 	leftovers_free(m->leftovers);
+	last_good_free(m->last_good);
 	authorities_free(m->authorities);
 	clock_watch_free(m->clock);
 	events_free(m->events);
@@ -499,6 +554,7 @@ struct manager *manager_free(struct manager *m)
 	store_close(m->store);
 	plan_free(m->held);
 	free(m->held_text);
+	free(m->rescue_text);
 	http_client_free(m->http);
 	free(m);
 	return NULL;
@@ -532,6 +588,11 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 		events_add(m->events, LOG_LEVEL_NOTICE, "resumed", NULL,
 			"%u certificate%s under way at the last end, and taken up again",
 			m->n_taken_up, m->n_taken_up == 1 ? " was" : "s were");
+	if (m->rescue_text)
+		events_add(m->events, LOG_LEVEL_ERROR, "rescue", NULL, "%s",
+			m->rescue_text);
+	if (m->last_good)
+		last_good_follow(m->last_good);
 	loop_timer_set_after(m->status_timer, USEC_PER_SEC);
 	leftovers_run(m->leftovers);
 	schedule_run(m->schedule);

@@ -35,6 +35,7 @@ struct manager {
 	struct fleet *fleet;
 	struct authorities *authorities;
 	struct leftovers *leftovers;
+	struct last_good *last_good; /* NULL while that is what we serve from */
 	struct job_env env;
 	struct schedule *schedule;
 	struct control *control;
@@ -46,7 +47,8 @@ struct manager {
 	usec_t forget_usec;  /* monotonic; the next look for what can be forgotten */
 	struct plan *held; /* owned; what the start would have changed; NULL: nothing */
 	char *held_text;   /* owned; why a change is held, for people; NULL: none is */
-	bool is_ready;     /* the workers listen */
+	char *rescue_text; /* owned; why we serve from the last good copy; NULL: we do not */
+	bool is_ready; /* the workers listen */
 	bool is_stopping;
 	const struct upgrade_self *self; /* borrowed from main; NULL: no upgrades */
 	struct upgrade_check *upgrade;   /* under way */

@@ -35,6 +35,7 @@ struct schedule {
 	struct list running; /* running.entry */
 	struct list watches; /* schedule_watch.entry */
 	unsigned n_running;
+	char *hold; /* owned; why nothing is started, NULL: it is */
 	bool is_stopped;
 };
 
@@ -113,6 +114,8 @@ int schedule_start(
 {
 	if (schedule->is_stopped)
 		return err_set(err, -ESHUTDOWN, "postseald is about to end");
+	if (schedule->hold)
+		return err_set(err, -EROFS, "%s", schedule->hold);
 	if (find_running(schedule, slot_id))
 		return err_set(err, -EBUSY, "a job for it is under way already");
 	struct running *r = xnew(struct running);
@@ -180,7 +183,7 @@ static void start_due(struct schedule *schedule)
 
 void schedule_run(struct schedule *schedule)
 {
-	if (schedule->is_stopped)
+	if (schedule->is_stopped || schedule->hold)
 		return;
 	if (schedule->n_running < JOBS_MAX)
 		start_due(schedule);
@@ -190,6 +193,12 @@ void schedule_run(struct schedule *schedule)
 static void on_timer(struct loop_timer *timer, void *userdata)
 {
 	schedule_run(userdata);
+}
+
+void schedule_hold(struct schedule *schedule, const char *reason)
+{
+	xstrset(&schedule->hold, reason);
+	loop_timer_disarm(schedule->timer);
 }
 
 void schedule_stop(struct schedule *schedule)
@@ -252,6 +261,7 @@ struct schedule *schedule_free(struct schedule *schedule)
 	while (!list_is_empty(&schedule->watches))
 		list_remove(schedule->watches.next);
 	loop_timer_free(schedule->timer);
+	free(schedule->hold);
 	free(schedule);
 	return NULL;
 }

@@ -17,6 +17,8 @@ DEFINE_CLEANUP(struct schedule *, schedule_free)
 
 /* Starts what is due and sets the timer: after the start, a reload, a command. */
 void schedule_run(struct schedule *schedule);
+/* Nothing is started, for this reason (copied), which is what schedule_start says. */
+void schedule_hold(struct schedule *schedule, const char *reason);
 /* Cancels all jobs, and nothing is started any more (stopping). */
 void schedule_stop(struct schedule *schedule);
 

@@ -172,6 +172,8 @@ static json_t *format_alarms(const struct manager *m)
 	json_t *alarms = json_array();
 	const char *clock = clock_watch_get_alarm(m->clock);
 
+	if (m->rescue_text)
+		json_array_append_new(alarms, json_string(m->rescue_text));
 	if (clock)
 		json_array_append_new(alarms, json_string(clock));
 	return alarms;
@@ -179,7 +181,7 @@ static json_t *format_alarms(const struct manager *m)
 
 bool status_has_alarm(const struct manager *m)
 {
-	return clock_watch_get_alarm(m->clock);
+	return m->rescue_text || clock_watch_get_alarm(m->clock);
 }
 
 json_t *status_format_summary(struct manager *m, unsigned n_attention)
@@ -256,7 +258,8 @@ char *status_format_line(struct manager *m)
 
 	store_slot_each(m->store, NULL, count_slot, &line, NULL);
 	fleet_get_stats(m->fleet, &stats, &n_workers);
-	const char *alarm = clock_watch_get_alarm(m->clock);
+	const char *alarm =
+		m->rescue_text ? m->rescue_text : clock_watch_get_alarm(m->clock);
 	_cleanup_(freep) char *orphans = format_orphans(m);
 	return xasprintf(
 		"%s%s%s%u of %u certificates served, %u failed, %u jobs, %u workers, "

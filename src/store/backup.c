@@ -92,7 +92,7 @@ int store_backup_schema(struct store *store, int version, struct err *err)
 
 /* --- the way back ------------------------------------------------------------------------------ */
 
-static char *format_aside(const char *path, usec_t wall_now_usec)
+static char *format_aside(const char *path, const char *what, usec_t wall_now_usec)
 {
 	char date[USEC_RFC3339_MAX];
 	size_t n = 0;
@@ -102,7 +102,7 @@ static char *format_aside(const char *path, usec_t wall_now_usec)
 		if (date[i] != '-' && date[i] != ':')
 			date[n++] = date[i];
 	date[n] = '\0';
-	return xasprintf("%s.before-restore-%s", path, date);
+	return xasprintf("%s.%s-%s", path, what, date);
 }
 
 static int check_schema(struct store *store, struct err *err)
@@ -181,7 +181,8 @@ int store_restore(const char *path, const char *from, usec_t wall_now_usec,
 	char **ret_aside, struct err *err)
 {
 	_cleanup_(store_closep) struct store *backup = store_new(from);
-	_cleanup_(freep) char *aside = format_aside(path, wall_now_usec);
+	_cleanup_(freep) char *aside =
+		format_aside(path, "before-restore", wall_now_usec);
 
 	*ret_aside = NULL;
 	_cleanup_(closep) int lock_fd = store_files_lock(path, err);
@@ -197,4 +198,14 @@ int store_restore(const char *path, const char *from, usec_t wall_now_usec,
 	if (r > 0)
 		*ret_aside = TAKE_PTR(aside);
 	return MIN(r, 0);
+}
+
+int store_keep_damaged(const char *path, usec_t wall_now_usec, struct err *err)
+{
+	_cleanup_(freep) char *aside = format_aside(path, "damaged", wall_now_usec);
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && st.st_nlink > 1)
+		return 0;
+	return MIN(store_files_keep(path, aside, err), 0);
 }

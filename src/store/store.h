@@ -55,6 +55,10 @@ int store_backup(struct store *store, const char *to, struct err *err);
 int store_restore(const char *path, const char *from, usec_t wall_now_usec,
 	char **ret_aside, struct err *err);
 
+/* Gives a database that cannot be used a second name, "….damaged-<time>", so that nothing
+ * that is done to the first one loses it. Once. */
+int store_keep_damaged(const char *path, usec_t wall_now_usec, struct err *err);
+
 int store_get_schema_version(const struct store *store);
 
 /* Transactions nest by counting: the outermost commit makes it durable; a rollback

@@ -187,7 +187,8 @@ class Room:
                 problems.append(f"{type(peer).__name__}: {error}")
 
     def _check_database(self, problems):
-        for path in glob.glob(os.path.join(self.folder, "state", "*.db")):
+        paths = glob.glob(os.path.join(self.folder, "state", "*.db"))
+        for path in [] if self.is_damaged else paths:
             # Not read-only: a killed daemon leaves a write-ahead log to be played.
             with sqlite3.connect(path) as database:
                 answer = database.execute("PRAGMA integrity_check").fetchall()
