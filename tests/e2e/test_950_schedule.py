@@ -62,6 +62,7 @@ def test_no_order_and_an_alarm(wrong):
 def test_the_end_of_the_alarm(wrong):
     daemon = wrong.daemon
     wait_until(wrong.alarms, "an alarm")
+    wait_until(lambda: daemon.slot("one.example")["error"], "the end of the first try")
     wrong.ca.date_offset = 0
     done = daemon.renew("one.example")
     assert done.returncode == 0, done.stderr

@@ -59,6 +59,11 @@ class Faulty:
             f"deploy faulty {{\n    mode_file = {self.mode_file}\n}}\n" + room.config(DOMAINS),
             start=False,
         )
+        # It is to die as it would without a sanitizer, which has signal handlers of its own.
+        self.daemon.env["ASAN_OPTIONS"] = ":".join(
+            ["exitcode=23", "detect_leaks=0", "use_sigaltstack=0"]
+            + [f"handle_{name}=0" for name in ("segv", "sigbus", "abort", "sigill", "sigfpe")]
+        )
 
     def set_mode(self, mode):
         with open(self.mode_file, "w", encoding="utf-8") as file:
