@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * See loop_meter.h. Three clocks are read before a turn, two after it, and the third
- * only if it matters: about two microseconds a turn.
+ * only if it matters: about two microseconds a turn. The wall's clock is read first and
+ * last, so that what the others say lies within its span: where the process loses the
+ * processor between two of these calls, no more is taken off than is there.
  */
 #include "io/loop_meter.h"
 
@@ -54,9 +56,9 @@ static usec_t read_delay(const struct loop_meter *meter)
 void loop_meter_begin(struct loop_meter *meter)
 {
 	meter->source = NULL;
+	meter->begun = loop_clock_monotonic();
 	meter->begun_delay = read_delay(meter);
 	meter->begun_cpu = loop_clock_cpu();
-	meter->begun = loop_clock_monotonic();
 }
 
 static void take_worse(struct loop_turn *worst, const struct loop_turn *turn)
@@ -103,17 +105,21 @@ void loop_meter_add(struct loop_meter *meter, const struct loop_turn *turn)
 
 void loop_meter_end(struct loop_meter *meter)
 {
+	usec_t cpu = usec_sub(loop_clock_cpu(), meter->begun_cpu);
 	usec_t now = loop_clock_monotonic();
+	usec_t delay = 0;
+
+	if (usec_sub(now, meter->begun) > usec_add(cpu, SUSPECT_USEC)) {
+		delay = usec_sub(read_delay(meter), meter->begun_delay);
+		now = loop_clock_monotonic();
+	}
 	struct loop_turn turn = {
 		.at_usec = now,
 		.wall_usec = usec_sub(now, meter->begun),
-		.cpu_usec = usec_sub(loop_clock_cpu(), meter->begun_cpu),
 		.source = meter->source ? meter->source : "the loop itself",
 	};
-	usec_t delay = 0;
-
-	if (turn.wall_usec > usec_add(turn.cpu_usec, SUSPECT_USEC))
-		delay = usec_sub(read_delay(meter), meter->begun_delay);
+	/* The clocks do not run at quite the same rate. */
+	turn.cpu_usec = MIN(cpu, turn.wall_usec);
 	turn.held_usec = MAX(usec_sub(turn.wall_usec, delay), turn.cpu_usec);
 	loop_meter_add(meter, &turn);
 }

