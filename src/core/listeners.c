@@ -40,6 +40,7 @@ struct adopted {
 
 struct listeners {
 	struct log_ctx log;
+	struct service *service;              /* borrowed; NULL: nobody keeps any */
 	struct list sockets;                  /* socket.entry */
 	struct list doors;                    /* door.entry; in force */
 	struct list next_sockets, next_doors; /* prepared */
@@ -118,6 +119,11 @@ struct listeners *listeners_free(struct listeners *l)
 		adopted_free(a);
 	free(l);
 	return NULL;
+}
+
+void listeners_set_service(struct listeners *l, struct service *service)
+{
+	l->service = service;
 }
 
 void listeners_set_claim(struct listeners *l, listeners_claim_fn *claim, void *userdata)
@@ -336,6 +342,12 @@ void listeners_abandon(struct listeners *l)
 }
 
 /* Is a door in force at it? */
+static void forget_kept(struct listeners *l, const char *name)
+{
+	if (l->service && is_kept(name))
+		service_forget_socket(l->service, name);
+}
+
 static bool is_used(const struct listeners *l, const struct socket *s)
 {
 	const struct door *d;
@@ -364,7 +376,7 @@ static void drop_kept(struct listeners *l)
 	list_foreach_safe(a, next, &l->adopted, entry) {
 		if (!is_kept(a->name))
 			continue;
-		service_forget_socket(a->name);
+		forget_kept(l, a->name);
 		adopted_free(a);
 	}
 }
@@ -395,14 +407,13 @@ void listeners_commit(struct listeners *l)
 	free_doors(&l->doors);
 	move_list(&l->next_doors, &l->doors);
 	list_foreach(s, &l->next_sockets, entry)
-		if (is_kept(s->name))
-			service_keep_socket(s->name, s->fd);
+		if (l->service && is_kept(s->name))
+			service_keep_socket(l->service, s->name, s->fd);
 	move_list(&l->next_sockets, &l->sockets);
 	list_foreach_safe(s, next, &l->sockets, entry) {
 		if (is_used(l, s))
 			continue;
-		if (is_kept(s->name))
-			service_forget_socket(s->name);
+		forget_kept(l, s->name);
 		socket_free(s);
 	}
 	drop_kept(l);

@@ -12,6 +12,7 @@
 #include "util/log.h"
 
 struct listeners;
+struct service;
 
 struct listeners *listeners_new(const struct log_ctx *log);
 /* Closes all sockets. */
@@ -21,6 +22,9 @@ DEFINE_CLEANUP(struct listeners *, listeners_free)
 /* A socket that outlives its manager has this name in front of its address in systemd's
  * store and in what exec hands on; no ":", which systemd does not allow in a name. */
 #define LISTENERS_KEPT "kept/"
+
+/* Is told to keep the sockets that we have bound. NULL, and before: nobody is. */
+void listeners_set_service(struct listeners *listeners, struct service *service);
 
 /* Called by prepare when an address is taken: may adopt sockets, which are then looked at
  * again. NULL: nobody can help. */

@@ -58,7 +58,7 @@ static void update_status(struct manager *m)
 {
 	_cleanup_(freep) char *line = status_format_line(m);
 
-	service_status(line);
+	service_status(m->service, line);
 }
 
 /* What was removed a month ago, once a day. */
@@ -472,7 +472,9 @@ static int open_signals(struct manager *m, struct err *err)
 
 static void open_plumbing(struct manager *m)
 {
+	m->service = service_new(m->loop);
 	m->listeners = listeners_new(&m->log);
+	listeners_set_service(m->listeners, m->service);
 	struct publication_params publication = {
 		.loop = m->loop,
 		.fleet = &m->fleet,
@@ -551,6 +553,7 @@ struct manager *manager_free(struct manager *m)
 	faults_free(m->faults);
 	publication_free(m->publication);
 	listeners_free(m->listeners);
+	service_free(m->service);
 	store_close(m->store);
 	plan_free(m->held);
 	free(m->held_text);
@@ -575,7 +578,7 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 	m->is_ready = true;
 	orphans_drain(m->orphans, conf_get_duration(root(m), "drain_timeout"));
 	_cleanup_(freep) char *line = status_format_line(m);
-	service_ready(line);
+	service_ready(m->service, line);
 	events_add(m->events, LOG_LEVEL_INFO, "started", NULL,
 		"postseal %s serves %zu names at %zu listeners", PACKAGE_VERSION,
 		served_count(m->served), conf_count_blocks(m->loaded.conf, "listener"));
@@ -607,7 +610,7 @@ int manager_start(struct manager *m, struct err *err)
 	if (r >= 0)
 		r = fleet_start(m->fleet, on_fleet_ready, m, err);
 	if (r >= 0)
-		r = loop_enable_watchdog(m->loop, err);
+		service_feed_watchdog(m->service);
 	return r;
 }
 
@@ -718,7 +721,7 @@ int manager_reload(
 {
 	_cleanup_(freep) char *line = NULL;
 
-	service_reloading(loop_now(m->loop));
+	service_reloading(m->service, loop_now(m->loop));
 	int r = reload(m, flags, report, err);
 	if (r < 0) {
 		_cleanup_(freep) char *text =
@@ -733,7 +736,7 @@ int manager_reload(
 		events_add(m->events, LOG_LEVEL_WARNING, "held", NULL,
 			"the configuration in force stays: %s", m->held_text);
 	line = status_format_line(m);
-	service_ready(line);
+	service_ready(m->service, line);
 	return r;
 }
 
@@ -746,7 +749,7 @@ static void leave_for_exec(struct manager *m)
 		"postseal %s gives way to what is installed at %s", PACKAGE_VERSION,
 		m->self->program);
 	m->is_upgrading = true;
-	service_reloading(loop_now(m->loop));
+	service_reloading(m->service, loop_now(m->loop));
 	loop_exit(m->loop, 0);
 }
 
@@ -804,7 +807,7 @@ void manager_stop(struct manager *m)
 		return;
 	}
 	m->is_stopping = true;
-	service_stopping("waiting for live sessions to end");
+	service_stopping(m->service, "waiting for live sessions to end");
 	schedule_stop(m->schedule);
 	usec_t timeout = conf_get_duration(root(m), "drain_timeout");
 	m->n_ending = 2;

@@ -31,6 +31,7 @@ struct manager {
 	struct clock_watch *clock;
 	struct served *served;
 	struct orphans *orphans;
+	struct service *service;
 	struct listeners *listeners;
 	struct fleet *fleet;
 	struct authorities *authorities;

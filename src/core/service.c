@@ -5,48 +5,112 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "io/notify_socket.h"
 #include "util/mem.h"
 
-void service_keep_socket(const char *name, int fd)
+/* So many times within the watchdog's patience: some may be dropped. */
+#define FEEDINGS 4
+
+struct service {
+	struct notify_socket *socket; /* owned */
+	struct loop_timer *watchdog;  /* owned */
+	usec_t feed_usec;
+};
+
+/* --- what systemd hears ------------------------------------------------------------------ */
+
+static void on_feed(struct loop_timer *timer, void *userdata)
+{
+	struct service *s = userdata;
+
+	notify_socket_drop(s->socket, "WATCHDOG=1");
+	loop_timer_set_after(timer, s->feed_usec);
+}
+
+struct service *service_new(struct loop *loop)
+{
+	struct service *s = xnew(struct service);
+
+	s->socket = notify_socket_new(loop, getenv("NOTIFY_SOCKET"));
+	s->watchdog = loop_timer_new(loop, on_feed, s);
+	return s;
+}
+
+struct service *service_free(struct service *s)
+{
+	if (!s)
+		return NULL;
+	loop_timer_free(s->watchdog);
+	notify_socket_free(s->socket);
+	free(s);
+	return NULL;
+}
+
+void service_feed_watchdog(struct service *s)
+{
+	uint64_t usec = 0;
+
+	if (sd_watchdog_enabled(0, &usec) <= 0)
+		return;
+	s->feed_usec = MAX(usec / FEEDINGS, 1);
+	on_feed(s->watchdog, s);
+}
+
+void service_keep_socket(struct service *s, const char *name, int fd)
 {
 	_cleanup_(freep) char *text = xasprintf("FDSTORE=1\nFDNAME=%s", name);
 
-	sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+	notify_socket_keep(s->socket, text, fd);
 }
 
-void service_forget_socket(const char *name)
+void service_forget_socket(struct service *s, const char *name)
 {
-	sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+	_cleanup_(freep) char *text = xasprintf("FDSTOREREMOVE=1\nFDNAME=%s", name);
+
+	notify_socket_keep(s->socket, text, -1);
 }
 
-void service_ready(const char *status)
+void service_ready(struct service *s, const char *status)
 {
-	sd_notifyf(0, "READY=1\nSTATUS=%s\nMAINPID=%d", status, (int)getpid());
+	_cleanup_(freep) char *text =
+		xasprintf("READY=1\nSTATUS=%s\nMAINPID=%d", status, (int)getpid());
+
+	notify_socket_keep(s->socket, text, -1);
 }
 
-void service_reloading(usec_t monotonic_usec)
+void service_reloading(struct service *s, usec_t monotonic_usec)
 {
-	sd_notifyf(0,
-		"RELOADING=1\nMONOTONIC_USEC=%" PRIu64
-		"\nSTATUS=reading the configuration",
+	_cleanup_(freep) char *text = xasprintf("RELOADING=1\nMONOTONIC_USEC=%" PRIu64
+						"\nSTATUS=reading the configuration",
 		monotonic_usec);
+
+	notify_socket_keep(s->socket, text, -1);
 }
 
-void service_stopping(const char *status)
+void service_stopping(struct service *s, const char *status)
 {
-	sd_notifyf(0, "STOPPING=1\nSTATUS=%s", status);
+	_cleanup_(freep) char *text = xasprintf("STOPPING=1\nSTATUS=%s", status);
+
+	notify_socket_keep(s->socket, text, -1);
 }
 
-void service_status(const char *status)
+void service_status(struct service *s, const char *status)
 {
-	sd_notifyf(0, "STATUS=%s", status);
+	_cleanup_(freep) char *text = xasprintf("STATUS=%s", status);
+
+	/* It would overtake the one that is kept. */
+	if (notify_socket_count_kept(s->socket) == 0)
+		notify_socket_drop(s->socket, text);
 }
+
+/* --- what is asked of it, and what it hands over --------------------------------------------- */
 
 static char *find_job(sd_bus *bus, const char *unit)
 {

@@ -1,28 +1,44 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What we tell systemd (sd_notify) and what it hands to us (sockets by name). Without
- * systemd everything here is silent. */
+/*
+ * What we tell systemd (sd_notify) and what it hands to us (sockets by name). Without
+ * systemd everything here is silent. Nothing that is told waits for its reader: what
+ * matters is kept until it is taken, in its order; a status and the watchdog's food are
+ * dropped when it is busy.
+ */
 #pragma once
 
 #include "core/listeners.h"
-#include "util/usec.h"
+#include "io/loop.h"
+
+struct service;
+
+/* By NOTIFY_SOCKET. */
+struct service *service_new(struct loop *loop);
+/* What has not been taken yet has half a second. */
+struct service *service_free(struct service *service);
+DEFINE_CLEANUP(struct service *, service_free)
+
+/* From now on, if WATCHDOG_USEC asks for it: who turns the loop no more starves. */
+void service_feed_watchdog(struct service *service);
 
 /* The service manager keeps a duplicate under that name, over our death and restart
  * (FDSTORE=1), until it is told to forget it or the service stops. */
-void service_keep_socket(const char *name, int fd);
-void service_forget_socket(const char *name);
+void service_keep_socket(struct service *service, const char *name, int fd);
+void service_forget_socket(struct service *service, const char *name);
+
+/* READY=1, and the first status. */
+void service_ready(struct service *service, const char *status);
+/* RELOADING=1 with MONOTONIC_USEC; service_ready ends it. */
+void service_reloading(struct service *service, usec_t monotonic_usec);
+void service_stopping(struct service *service, const char *status);
+void service_status(struct service *service, const char *status);
 
 /* Is a stop of that unit asked for? Asks systemd, and blocks meanwhile. */
 bool service_has_stop_job(const char *unit);
 
-/* READY=1, and the first status. */
-void service_ready(const char *status);
-/* RELOADING=1 with MONOTONIC_USEC; service_ready ends it. */
-void service_reloading(usec_t monotonic_usec);
-void service_stopping(const char *status);
-void service_status(const char *status);
 /* Gives the descriptors of LISTEN_FDS to the listeners, by LISTEN_FDNAMES. Others than
  * listening stream sockets are refused with a sentence. */
+int service_adopt_sockets(struct listeners *listeners, struct err *err);
 /* One of them. Takes it over, also when it fails: is it a listening stream socket? */
 int service_adopt_socket(
 	struct listeners *listeners, const char *name, int fd, struct err *err);
-int service_adopt_sockets(struct listeners *listeners, struct err *err);

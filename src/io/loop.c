@@ -49,11 +49,6 @@ void loop_exit(struct loop *loop, int code)
 	loop->ops->exit(loop, code);
 }
 
-int loop_enable_watchdog(struct loop *loop, struct err *err)
-{
-	return loop->ops->enable_watchdog ? loop->ops->enable_watchdog(loop, err) : 0;
-}
-
 usec_t loop_now(const struct loop *loop)
 {
 	return loop->ops->now(loop);

@@ -67,10 +67,6 @@ DEFINE_CLEANUP(struct loop *, loop_free)
 /* Runs until loop_exit; returns its code, or negative errno. */
 int loop_run(struct loop *loop, struct err *err);
 void loop_exit(struct loop *loop, int code);
-/* Feeds systemd's watchdog from the loop, if WATCHDOG_USEC asks for it (sd-event only;
- * no-op elsewhere). */
-int loop_enable_watchdog(struct loop *loop, struct err *err);
-
 /* Monotonic time of this turn; for deadlines. */
 usec_t loop_now(const struct loop *loop);
 /* The same, and it also runs while the machine sleeps; for what the calendar should say. */

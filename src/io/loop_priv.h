@@ -12,7 +12,6 @@ struct loop_ops {
 	struct loop *(*free)(struct loop *loop);
 	int (*run)(struct loop *loop, struct err *err);
 	void (*exit)(struct loop *loop, int code);
-	int (*enable_watchdog)(struct loop *loop, struct err *err); /* NULL: no-op */
 	usec_t (*now)(const struct loop *loop);
 	usec_t (*boot_now)(const struct loop *loop);
 	usec_t (*wall_now)(const struct loop *loop);

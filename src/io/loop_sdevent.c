@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The loop of the manager: sd-event, which brings the watchdog. One dispatched source
- * is one turn. sd_event_exit() is not used: an sd-event that has exited cannot be run
- * again, and we have no exit sources.
+ * The loop of the manager: sd-event. One dispatched source is one turn. Its watchdog is
+ * not used, since it would wait for its reader (core/service.h has one); sd_event_exit()
+ * neither: an sd-event that has exited cannot be run again, and we have no exit sources.
  */
 #include <errno.h>
 #include <string.h>
@@ -95,13 +95,6 @@ static void sdevent_exit(struct loop *loop, int code)
 
 	l->is_exiting = true;
 	l->exit_code = code;
-}
-
-static int sdevent_enable_watchdog(struct loop *loop, struct err *err)
-{
-	int r = sd_event_set_watchdog(to_loop(loop)->event, true);
-
-	return r < 0 ? err_set(err, r, "watchdog: %s", strerror(-r)) : 0;
 }
 
 static usec_t read_clock(const struct loop *loop, clockid_t clock)
@@ -329,7 +322,6 @@ static const struct loop_ops sdevent_ops = {
 	.free = sdevent_free,
 	.run = sdevent_run,
 	.exit = sdevent_exit,
-	.enable_watchdog = sdevent_enable_watchdog,
 	.now = sdevent_now,
 	.boot_now = sdevent_boot_now,
 	.wall_now = sdevent_wall_now,

@@ -18,6 +18,7 @@
 
 #include "core/load.h"
 #include "core/service.h"
+#include "tests/lib/fake_loop.h"
 #include "tests/lib/test.h"
 #include "tests/lib/test_log.h"
 #include "tests/lib/test_tmpdir.h"
@@ -26,6 +27,7 @@
 #define FIRST    3
 #define SPARE    100 /* descriptors from here on are nobody's */
 #define LINE_MAX 1024
+#define FILL_MAX 100000
 
 /* --- what systemd hears ------------------------------------------------------------------- */
 
@@ -54,28 +56,88 @@ static void test_notify(void **state)
 {
 	_cleanup_(test_tmpdir_freep) char *dir = test_tmpdir_new();
 	_cleanup_(closep) int fd = open_notify(dir);
+	_cleanup_(loop_freep) struct loop *loop = fake_loop_new();
+	_cleanup_(service_freep) struct service *service = service_new(loop);
 	_cleanup_(freep) char *ready =
 		xasprintf("READY=1\nSTATUS=1 of 2 certificates served\nMAINPID=%d",
 			(int)getpid());
-	char byte;
 
-	service_ready("1 of 2 certificates served");
+	service_ready(service, "1 of 2 certificates served");
 	assert_heard(fd, ready);
-	service_reloading(123456789);
+	service_reloading(service, 123456789);
 	assert_heard(fd,
 		"RELOADING=1\nMONOTONIC_USEC=123456789\nSTATUS=reading the configuration");
-	service_status("2 of 2 certificates served");
+	service_status(service, "2 of 2 certificates served");
 	assert_heard(fd, "STATUS=2 of 2 certificates served");
-	service_keep_socket("kept/[__]_993", fd);
+	service_keep_socket(service, "kept/[__]_993", fd);
 	assert_heard(fd, "FDSTORE=1\nFDNAME=kept/[__]_993");
-	service_forget_socket("kept/[__]_993");
+	service_forget_socket(service, "kept/[__]_993");
 	assert_heard(fd, "FDSTOREREMOVE=1\nFDNAME=kept/[__]_993");
-	service_stopping("waiting for live sessions to end");
+	service_stopping(service, "waiting for live sessions to end");
 	assert_heard(fd, "STOPPING=1\nSTATUS=waiting for live sessions to end");
+}
+
+static void test_without_systemd(void **state)
+{
+	_cleanup_(test_tmpdir_freep) char *dir = test_tmpdir_new();
+	_cleanup_(closep) int fd = open_notify(dir);
+	_cleanup_(loop_freep) struct loop *loop = fake_loop_new();
+	_cleanup_(service_freep) struct service *service = NULL;
+	char byte;
+
 	unsetenv("NOTIFY_SOCKET");
-	service_ready("without systemd");
-	service_stopping("without systemd");
+	unsetenv("WATCHDOG_USEC");
+	service = service_new(loop);
+	service_ready(service, "without systemd");
+	service_feed_watchdog(service);
+	service_stopping(service, "without systemd");
+	assert_int_equal(fake_loop_count(loop), 0);
 	assert_true(recv(fd, &byte, 1, 0) < 0);
+}
+
+/* A reader that is busy holds nobody up. What matters arrives later, in its order; a
+ * status neither takes the place of a later one nor goes into its line. */
+static void test_busy_reader(void **state)
+{
+	_cleanup_(test_tmpdir_freep) char *dir = test_tmpdir_new();
+	_cleanup_(closep) int fd = open_notify(dir);
+	_cleanup_(loop_freep) struct loop *loop = fake_loop_new();
+	_cleanup_(service_freep) struct service *service = service_new(loop);
+	char text[LINE_MAX];
+	unsigned n = 0;
+
+	while (fake_loop_count(loop) == 0 && n++ < FILL_MAX)
+		service_reloading(service, 1);
+	assert_true(n < FILL_MAX);
+	service_status(service, "dropped");
+	service_keep_socket(service, "kept/[__]_993", fd);
+	service_stopping(service, "waiting");
+	while (n-- > 0) {
+		assert_true(recv(fd, text, sizeof(text), 0) > 0);
+		fake_loop_advance(loop, USEC_PER_SEC);
+	}
+	assert_heard(fd, "FDSTORE=1\nFDNAME=kept/[__]_993");
+	assert_heard(fd, "STOPPING=1\nSTATUS=waiting");
+	assert_true(recv(fd, text, sizeof(text), 0) < 0);
+	assert_int_equal(fake_loop_count(loop), 0);
+}
+
+static void test_watchdog(void **state)
+{
+	_cleanup_(test_tmpdir_freep) char *dir = test_tmpdir_new();
+	_cleanup_(closep) int fd = open_notify(dir);
+	_cleanup_(loop_freep) struct loop *loop = fake_loop_new();
+	_cleanup_(service_freep) struct service *service = service_new(loop);
+	char byte;
+
+	assert_int_equal(setenv("WATCHDOG_USEC", "4000000", 1), 0);
+	service_feed_watchdog(service);
+	unsetenv("WATCHDOG_USEC");
+	assert_heard(fd, "WATCHDOG=1");
+	fake_loop_advance(loop, 999 * USEC_PER_MSEC);
+	assert_true(recv(fd, &byte, 1, 0) < 0);
+	fake_loop_advance(loop, USEC_PER_MSEC);
+	assert_heard(fd, "WATCHDOG=1");
 }
 
 /* --- what it hands over --------------------------------------------------------------------- */
@@ -313,6 +375,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_with_log(test_notify),
+		test_with_log(test_without_systemd),
+		test_with_log(test_busy_reader),
+		test_with_log(test_watchdog),
 		test_with_log(test_adopt),
 	};
 

@@ -389,12 +389,6 @@ static void test_exit_before_run(struct fixture *f)
 	assert_int_equal(run_for(f, 1000), 0);
 }
 
-static void test_watchdog_without_systemd(struct fixture *f)
-{
-	unsetenv("WATCHDOG_USEC");
-	assert_int_equal(loop_enable_watchdog(f->loop, NULL), 0);
-}
-
 static const struct {
 	const char *name;
 	void (*fn)(struct fixture *f);
@@ -414,7 +408,6 @@ static const struct {
 	{ "child", test_child },
 	{ "longest turn", test_longest_turn },
 	{ "exit before run", test_exit_before_run },
-	{ "watchdog without systemd", test_watchdog_without_systemd },
 };
 
 static void run_cases(int (*make)(struct loop **ret, struct err *err))
