@@ -77,13 +77,14 @@ static void run_status(
 			name);
 		return;
 	}
-	if (store_slot_each(walk.manager->store, domain, on_status_slot, &walk, &err) <
-		0) {
-		end_with_err(request, COMMAND_FAILED, &err);
-		return;
-	}
-	control_request_row(request, status_format_summary(userdata, walk.n_attention));
-	const bool wants_person = walk.n_attention > 0 || status_has_alarm(userdata);
+	/* What can be read has been shown, whatever cannot. */
+	bool is_whole = store_slot_each(walk.manager->store, domain, on_status_slot,
+				&walk, &err) >= 0;
+	_cleanup_(freep) char *trouble = is_whole ? NULL : err_format(&err);
+	control_request_row(
+		request, status_format_summary(userdata, walk.n_attention, trouble));
+	const bool wants_person =
+		walk.n_attention > 0 || !is_whole || status_has_alarm(userdata);
 	control_request_end(request, wants_person ? COMMAND_ATTENTION : COMMAND_OK,
 		"%u certificates, %u want attention", walk.n, walk.n_attention);
 }
@@ -535,8 +536,11 @@ static void run_account_create(
 
 	if (!block)
 		return;
-	if (m->rescue_text)
-		control_request_end(request, COMMAND_FAILED, "%s", m->rescue_text);
+	if (m->rescue)
+		control_request_end(
+			request, COMMAND_FAILED, "%s", rescue_get_text(m->rescue));
+	else if (store_watch_check(m->store_watch, &err) < 0)
+		end_with_err(request, COMMAND_FAILED, &err);
 	else if (key_pem && strlen(key_pem) > KEY_BYTES_MAX)
 		control_request_end(
 			request, COMMAND_USAGE, "that is too long for a key");

@@ -155,6 +155,17 @@ static usec_t next_try(struct job *job, unsigned attempts, usec_t retry_at_usec)
 	return MAX(at, MIN(retry_at_usec, usec_add(now, RETRY_AT_MOST_USEC)));
 }
 
+/* The store does not take anything now, which is told by its watch: nothing is counted,
+ * and what the slot's row says stands until it is well. */
+static bool job_stall(struct job *job)
+{
+	if (!store_watch_get_alarm(job->env->store_watch))
+		return false;
+	set_state(job, JOB_HELD);
+	job_complete(job, false);
+	return true;
+}
+
 static void job_fail(struct job *job, const struct err *cause)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
@@ -162,6 +173,8 @@ static void job_fail(struct job *job, const struct err *cause)
 	char wait[USEC_DURATION_MAX];
 	usec_t now = loop_wall_now(job->env->loop);
 
+	if (job_stall(job))
+		return;
 	set_state(job, JOB_FAILED);
 	xstrset(&job->slot.error, text);
 	if (job->solver && *solver_get_note(job->solver))
@@ -361,8 +374,10 @@ static void step_preflight(struct job *job)
 		job_hold(job, &err);
 		return;
 	}
-	r = preflight_check(job->env->store, authority_get_name(job->authority),
-		loop_wall_now(job->env->loop), &err);
+	r = store_watch_check(job->env->store_watch, &err);
+	if (r >= 0)
+		r = preflight_check(job->env->store, authority_get_name(job->authority),
+			loop_wall_now(job->env->loop), &err);
 	if (r >= 0)
 		r = charge(job, &err);
 	if (r < 0) {
@@ -516,13 +531,16 @@ static char *format_predecessor(const struct job *job)
 							     : NULL;
 }
 
-/* The last word before newOrder: the directory's answer has said what time it is there.
- * What the try was charged with is taken back. */
+/* The last word before newOrder: what comes of it can be stored, and the directory's answer
+ * has said what time it is there. What the try was charged with is taken back. */
 static int on_about_to_order(void *userdata, struct err *err)
 {
 	struct job *job = userdata;
-	int r = check_clock(job, CLOCK_WATCH_SETTLED, err);
+	int r = store_watch_check(job->env->store_watch, err);
 
+	if (r < 0)
+		return r;
+	r = check_clock(job, CLOCK_WATCH_SETTLED, err);
 	if (r >= 0)
 		return 0;
 	job->slot.attempts--;

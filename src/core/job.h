@@ -14,6 +14,7 @@
 #include "core/leftovers.h"
 #include "core/plan.h"
 #include "core/served.h"
+#include "core/store_watch.h"
 
 /* What jobs work with; one for the whole manager, everything borrowed. */
 struct job_env {
@@ -21,7 +22,8 @@ struct job_env {
 	struct store *store;
 	struct conf *conf; /* in force; a job references it */
 	struct events *events;
-	struct clock_watch *clock; /* NULL: the clock is right (tests) */
+	struct clock_watch *clock;       /* NULL: the clock is right (tests) */
+	struct store_watch *store_watch; /* NULL: the disk is well (tests) */
 	struct instances *instances;
 	struct served *served;
 	struct leftovers *leftovers;       /* NULL in tests */

@@ -18,7 +18,6 @@
 #include "util/map.h"
 #include "util/mem.h"
 
-#define FOLDER         "served"
 #define FILE_BYTES_MAX (1024 * 1024)
 #define FILES_PER_TURN 4
 #define RETRY_USEC     USEC_PER_MIN
@@ -220,7 +219,7 @@ struct last_good *last_good_new(const struct last_good_params *params)
 	lg->loop = params->loop;
 	lg->store = params->store;
 	lg->log = (struct log_ctx){ params->log, NULL, NULL };
-	lg->folder = xasprintf("%s/" FOLDER, params->directory);
+	lg->folder = xasprintf("%s/" LAST_GOOD_FOLDER, params->directory);
 	lg->timer = loop_timer_new(params->loop, on_timer, lg);
 	lg->queue = map_new();
 	return lg;
@@ -365,10 +364,18 @@ static int load_file(const char *path, struct store *store, struct err *err)
 	return r;
 }
 
+size_t last_good_count(const char *directory)
+{
+	_cleanup_(freep) char *folder = xasprintf("%s/" LAST_GOOD_FOLDER, directory);
+	_cleanup_(map_freep) struct map *files = list_files(folder);
+
+	return map_count(files);
+}
+
 int last_good_load(const char *directory, struct store *store,
 	const struct log_ctx *log, struct err *err)
 {
-	_cleanup_(freep) char *folder = xasprintf("%s/" FOLDER, directory);
+	_cleanup_(freep) char *folder = xasprintf("%s/" LAST_GOOD_FOLDER, directory);
 	_cleanup_(map_freep) struct map *files = list_files(folder);
 	const char *name;
 	void *value;

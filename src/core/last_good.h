@@ -14,6 +14,9 @@
 
 struct last_good;
 
+/* In the state directory. */
+#define LAST_GOOD_FOLDER "served"
+
 struct last_good_params {
 	struct loop *loop; /* borrowed, as all here */
 	struct store *store;
@@ -31,6 +34,8 @@ void last_good_follow(struct last_good *last_good);
 /* The certificate of this slot has just been proven, and replaces that one (0: none). */
 void last_good_put(struct last_good *last_good, int64_t slot_id, int64_t replaced_id);
 
+/* How many files there are for last_good_load. */
+size_t last_good_count(const char *directory);
 /* Puts what the folder holds into an empty store: slots with the certificate that was
  * served. What is not whole, or whose key does not fit, is passed over with a warning.
  * How many; 0 also when there is no such folder. */

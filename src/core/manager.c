@@ -130,49 +130,15 @@ static int open_http(struct manager *m, struct err *err)
 	return http_client_new(&m->http, m->loop, &params, err);
 }
 
-/* Of a database: nothing that an operator's mistake or another process explains. */
-static bool is_unusable(int code)
-{
-	return code == -EUCLEAN || code == -EPROTO || code == -EIO || code == -ENOSPC ||
-	       code == -EROFS;
-}
-
-/* The database stays as it is, for somebody to look at; what was proven last is served
- * from its copy, by a store in memory, and nothing is ordered. Without a copy the start
- * fails. */
-static int open_last_good(
-	struct manager *m, const char *directory, const char *path, struct err *cause)
-{
-	_cleanup_(store_closep) struct store *store = NULL;
-	_cleanup_(freep) char *text = err_format(cause);
-	int r = store_open(&store, ":memory:", 0, NULL);
-
-	if (r >= 0)
-		r = last_good_load(directory, store, &m->log, NULL);
-	if (r <= 0)
-		return cause->code;
-	if (cause->code == -EUCLEAN)
-		store_keep_damaged(path, loop_wall_now(m->loop), NULL);
-	m->rescue_text = xasprintf(
-		"%s. %d certificate%s served from the last good copy, and none is "
-		"ordered: mend it (postsealctl restore FILE), then restart postseal",
-		text, r, r == 1 ? " is" : "s are");
-	err_done(cause);
-	m->store = TAKE_PTR(store);
-	return 0;
-}
-
 static int open_store(struct manager *m, struct err *err)
 {
 	const char *directory = conf_get_string(root(m), "state_directory");
-	_cleanup_(freep) char *path = xasprintf("%s/%s", directory, STORE_FILE);
 	_cleanup_(freep) char *note = xasprintf("%s/%s", directory, CALL_NOTE);
+	const struct rescue_params params = { m->loop, directory, &m->log };
 	int r = make_directory(directory, 0700, err);
 
 	if (r >= 0)
-		r = store_open(&m->store, path, 0, err);
-	if (is_unusable(r))
-		r = open_last_good(m, directory, path, err);
+		r = rescue_open_store(&m->store, &m->rescue, &params, err);
 	if (r >= 0)
 		r = faults_open(m->faults, m->store, m->loaded.host, note, err);
 	return r;
@@ -357,6 +323,34 @@ static int open_clock(struct manager *m, struct err *err)
 	return clock_watch_new(&m->clock, &params, err);
 }
 
+/* What it stopped in the middle is taken up at once. */
+static void on_store_well(void *userdata)
+{
+	struct manager *m = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (slots_recover(m->store, loop_wall_now(m->loop), &err) < 0) {
+		_cleanup_(freep) char *text = err_format(&err);
+		log_error(&m->log, "slots that were under way: %s", text);
+	}
+	leftovers_run(m->leftovers);
+	schedule_run(m->schedule);
+	update_status(m);
+}
+
+static void open_store_watch(struct manager *m)
+{
+	const struct store_watch_params params = {
+		.loop = m->loop,
+		.store = m->store,
+		.events = m->events,
+		.on_well = on_store_well,
+		.userdata = m,
+	};
+
+	m->store_watch = store_watch_new(&params);
+}
+
 static void open_copy(struct manager *m)
 {
 	const struct last_good_params params = {
@@ -366,7 +360,7 @@ static void open_copy(struct manager *m)
 		.log = &m->log,
 	};
 
-	if (!m->rescue_text)
+	if (!m->rescue)
 		m->last_good = last_good_new(&params);
 }
 
@@ -381,6 +375,7 @@ static int open_work(struct manager *m, struct err *err)
 	};
 
 	m->events = events_new(&events);
+	open_store_watch(m);
 	int r = open_clock(m, err);
 	if (r < 0)
 		return r;
@@ -406,6 +401,7 @@ static int open_work(struct manager *m, struct err *err)
 		.conf = m->loaded.conf,
 		.events = m->events,
 		.clock = m->clock,
+		.store_watch = m->store_watch,
 		.instances = m->instances,
 		.served = m->served,
 		.leftovers = m->leftovers,
@@ -419,8 +415,8 @@ static int open_work(struct manager *m, struct err *err)
 		.log = &m->log,
 	};
 	m->schedule = schedule_new(&m->env);
-	if (m->rescue_text)
-		schedule_hold(m->schedule, m->rescue_text);
+	if (m->rescue)
+		schedule_hold(m->schedule, rescue_get_text(m->rescue));
 	return 0;
 }
 
@@ -539,6 +535,7 @@ struct manager *manager_free(struct manager *m)
 	last_good_free(m->last_good);
 	authorities_free(m->authorities);
 	clock_watch_free(m->clock);
+	store_watch_free(m->store_watch);
 	events_free(m->events);
 	instances_free(m->instances);
 	upgrade_check_cancel(m->upgrade);
@@ -557,13 +554,31 @@ struct manager *manager_free(struct manager *m)
 	store_close(m->store);
 	plan_free(m->held);
 	free(m->held_text);
-	free(m->rescue_text);
+	rescue_free(m->rescue);
 	http_client_free(m->http);
 	free(m);
 	return NULL;
 }
 
 /* --- start ------------------------------------------------------------------------------------------ */
+
+/* If it refuses, it stays as it is until somebody restarts us. */
+static void on_rescued(const char *error, void *userdata)
+{
+}
+
+/* By executing ourselves anew: sessions go on, and all begins with the database. */
+static void on_rescue_over(void *userdata)
+{
+	struct manager *m = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	log_notice(&m->log, "the database can be used again");
+	if (manager_upgrade(m, on_rescued, m, &err) >= 0)
+		return;
+	_cleanup_(freep) char *text = err_format(&err);
+	log_error(&m->log, "restart postseal to use the database again: %s", text);
+}
 
 static void on_fleet_ready(const struct err *err, void *userdata)
 {
@@ -591,9 +606,11 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 		events_add(m->events, LOG_LEVEL_NOTICE, "resumed", NULL,
 			"%u certificate%s under way at the last end, and taken up again",
 			m->n_taken_up, m->n_taken_up == 1 ? " was" : "s were");
-	if (m->rescue_text)
+	if (m->rescue) {
 		events_add(m->events, LOG_LEVEL_ERROR, "rescue", NULL, "%s",
-			m->rescue_text);
+			rescue_get_text(m->rescue));
+		rescue_look(m->rescue, on_rescue_over, m);
+	}
 	if (m->last_good)
 		last_good_follow(m->last_good);
 	loop_timer_set_after(m->status_timer, USEC_PER_SEC);
@@ -704,7 +721,9 @@ static int reload(
 
 	if (m->is_stopping)
 		return err_set(err, -ESHUTDOWN, "postseald is about to end");
-	int r = manager_plan(m, &conf, &plan, report, err);
+	int r = store_watch_check(m->store_watch, err);
+	if (r >= 0)
+		r = manager_plan(m, &conf, &plan, report, err);
 	if (r < 0)
 		return r;
 	if (!(flags & MANAGER_YES) && is_braked(plan, conf, &m->held_text))

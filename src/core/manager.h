@@ -11,6 +11,7 @@
 #include "core/load.h"
 #include "core/orphans.h"
 #include "core/publication.h"
+#include "core/rescue.h"
 #include "core/schedule.h"
 #include "core/upgrade.h"
 
@@ -29,6 +30,7 @@ struct manager {
 	struct instances *instances;
 	struct events *events;
 	struct clock_watch *clock;
+	struct store_watch *store_watch;
 	struct served *served;
 	struct orphans *orphans;
 	struct service *service;
@@ -48,8 +50,8 @@ struct manager {
 	usec_t forget_usec;  /* monotonic; the next look for what can be forgotten */
 	struct plan *held; /* owned; what the start would have changed; NULL: nothing */
 	char *held_text;   /* owned; why a change is held, for people; NULL: none is */
-	char *rescue_text; /* owned; why we serve from the last good copy; NULL: we do not */
-	bool is_ready; /* the workers listen */
+	struct rescue *rescue; /* we serve from the last good copy; NULL: we do not */
+	bool is_ready;         /* the workers listen */
 	bool is_stopping;
 	const struct upgrade_self *self; /* borrowed from main; NULL: no upgrades */
 	struct upgrade_check *upgrade;   /* under way */

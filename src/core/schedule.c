@@ -109,13 +109,22 @@ static void put_off(struct schedule *schedule, int64_t slot_id, const char *reas
 		usec_add(loop_wall_now(schedule->env->loop), USEC_PER_HOUR));
 }
 
+/* Why nothing is started now; NULL: it is. */
+static const char *hold_of(const struct schedule *schedule)
+{
+	if (schedule->hold)
+		return schedule->hold;
+	return store_watch_get_alarm(schedule->env->store_watch);
+}
+
 int schedule_start(
 	struct schedule *schedule, int64_t slot_id, unsigned flags, struct err *err)
 {
 	if (schedule->is_stopped)
 		return err_set(err, -ESHUTDOWN, "postseald is about to end");
-	if (schedule->hold)
-		return err_set(err, -EROFS, "%s", schedule->hold);
+	const char *reason = hold_of(schedule);
+	if (reason)
+		return err_set(err, -EROFS, "%s", reason);
 	if (find_running(schedule, slot_id))
 		return err_set(err, -EBUSY, "a job for it is under way already");
 	struct running *r = xnew(struct running);
@@ -183,7 +192,7 @@ static void start_due(struct schedule *schedule)
 
 void schedule_run(struct schedule *schedule)
 {
-	if (schedule->is_stopped || schedule->hold)
+	if (schedule->is_stopped || hold_of(schedule))
 		return;
 	if (schedule->n_running < JOBS_MAX)
 		start_due(schedule);

@@ -166,25 +166,38 @@ static json_t *format_turns(const struct loop *loop)
 		"worst_minute", format_turn(&turns.worst_minute));
 }
 
-/* What is wrong with the whole, each in one sentence. */
-static json_t *format_alarms(const struct manager *m)
+/* What is wrong with the whole, the gravest first; NULL at and behind the end. */
+static const char *get_alarm(const struct manager *m, size_t i)
+{
+	const char *all[] = { rescue_get_text(m->rescue),
+		store_watch_get_alarm(m->store_watch),
+		clock_watch_get_alarm(m->clock) };
+
+	for (size_t k = 0; k < ARRAY_SIZE(all); k++)
+		if (all[k] && i-- == 0)
+			return all[k];
+	return NULL;
+}
+
+static json_t *format_alarms(const struct manager *m, const char *trouble)
 {
 	json_t *alarms = json_array();
-	const char *clock = clock_watch_get_alarm(m->clock);
+	const char *alarm;
 
-	if (m->rescue_text)
-		json_array_append_new(alarms, json_string(m->rescue_text));
-	if (clock)
-		json_array_append_new(alarms, json_string(clock));
+	for (size_t i = 0; (alarm = get_alarm(m, i)); i++)
+		json_array_append_new(alarms, json_string(alarm));
+	if (trouble)
+		json_array_append_new(alarms, json_string(trouble));
 	return alarms;
 }
 
 bool status_has_alarm(const struct manager *m)
 {
-	return m->rescue_text || clock_watch_get_alarm(m->clock);
+	return get_alarm(m, 0);
 }
 
-json_t *status_format_summary(struct manager *m, unsigned n_attention)
+json_t *status_format_summary(
+	struct manager *m, unsigned n_attention, const char *trouble)
 {
 	struct link_stats stats;
 	unsigned n_workers;
@@ -214,7 +227,7 @@ json_t *status_format_summary(struct manager *m, unsigned n_attention)
 		s, "failed_handshakes", json_integer((json_int_t)stats.failed));
 	json_object_set_new(s, "uptime_usec",
 		json_integer((json_int_t)usec_sub(now, m->started_usec)));
-	json_object_set_new(s, "alarms", format_alarms(m));
+	json_object_set_new(s, "alarms", format_alarms(m, trouble));
 	json_object_set_new(s, "held", format_text(m->held_text));
 	json_object_set_new(s, "longest_turn_usec",
 		json_integer((json_int_t)loop_longest_turn(m->loop)));
@@ -258,8 +271,7 @@ char *status_format_line(struct manager *m)
 
 	store_slot_each(m->store, NULL, count_slot, &line, NULL);
 	fleet_get_stats(m->fleet, &stats, &n_workers);
-	const char *alarm =
-		m->rescue_text ? m->rescue_text : clock_watch_get_alarm(m->clock);
+	const char *alarm = get_alarm(m, 0);
 	_cleanup_(freep) char *orphans = format_orphans(m);
 	return xasprintf(
 		"%s%s%s%u of %u certificates served, %u failed, %u jobs, %u workers, "

@@ -7,7 +7,9 @@
 
 /* Objects of the shape in commands.c's table; owned by the caller. */
 json_t *status_format_slot(struct manager *manager, const struct store_slot *slot);
-json_t *status_format_summary(struct manager *manager, unsigned n_attention);
+/* trouble: why not all rows could be shown; NULL: they could. */
+json_t *status_format_summary(
+	struct manager *manager, unsigned n_attention, const char *trouble);
 /* Does this row want a person? */
 bool status_needs_attention(const json_t *row);
 /* Does the whole want a person? */

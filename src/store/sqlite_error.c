@@ -11,23 +11,24 @@
 struct meaning {
 	int rc;             /* SQLite's primary result */
 	int code;           /* negative errno */
+	bool is_trouble;    /* with the files, whatever is asked of them */
 	const char *before; /* words before and after the path */
 	const char *after;
 };
 
 /* clang-format off */
 static const struct meaning meanings[] = {
-	{ SQLITE_FULL,     -ENOSPC,  "disk full at ", "" },
-	{ SQLITE_READONLY, -EROFS,   "cannot write ", ": opened read-only, or on a read-only file system" },
-	{ SQLITE_CORRUPT,  -EUCLEAN, "", " is damaged: restore it from a backup" },
-	{ SQLITE_NOTADB,   -EUCLEAN, "", " is damaged or not a database: restore it from a backup" },
-	{ SQLITE_FORMAT,   -EUCLEAN, "", " is damaged: restore it from a backup" },
-	{ SQLITE_BUSY,     -EBUSY,   "", " is locked by another program" },
-	{ SQLITE_LOCKED,   -EBUSY,   "", " is locked by another program" },
-	{ SQLITE_PERM,     -EACCES,  "not permitted to use ", "" },
-	{ SQLITE_AUTH,     -EACCES,  "not permitted to use ", "" },
-	{ SQLITE_NOMEM,    -ENOMEM,  "out of memory while using ", "" },
-	{ SQLITE_TOOBIG,   -E2BIG,   "a value is too large for ", "" },
+	{ SQLITE_FULL,     -ENOSPC,  true,  "disk full at ", "" },
+	{ SQLITE_READONLY, -EROFS,   true,  "cannot write ", ": opened read-only, or on a read-only file system" },
+	{ SQLITE_CORRUPT,  -EUCLEAN, true,  "", " is damaged: restore it from a backup" },
+	{ SQLITE_NOTADB,   -EUCLEAN, true,  "", " is damaged or not a database: restore it from a backup" },
+	{ SQLITE_FORMAT,   -EUCLEAN, true,  "", " is damaged: restore it from a backup" },
+	{ SQLITE_BUSY,     -EAGAIN,  true,  "", " is locked by another program" },
+	{ SQLITE_LOCKED,   -EAGAIN,  true,  "", " is locked by another program" },
+	{ SQLITE_PERM,     -EACCES,  true,  "not permitted to use ", "" },
+	{ SQLITE_AUTH,     -EACCES,  false, "not permitted to use ", "" },
+	{ SQLITE_NOMEM,    -ENOMEM,  false, "out of memory while using ", "" },
+	{ SQLITE_TOOBIG,   -E2BIG,   false, "a value is too large for ", "" },
 };
 
 /* clang-format on */
@@ -53,20 +54,46 @@ static int fail_constraint(struct store *store, int extended, struct err *err)
 		store->path, sqlite3_errmsg(store->db));
 }
 
-int store_fail(struct store *store, int rc, struct err *err)
+static const struct meaning *find_meaning(int primary)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(meanings); i++)
+		if (meanings[i].rc == primary)
+			return &meanings[i];
+	return NULL;
+}
+
+static bool is_trouble(int primary)
+{
+	const struct meaning *m = find_meaning(primary);
+
+	return primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ||
+	       (m && m->is_trouble);
+}
+
+static int explain(struct store *store, int rc, struct err *err)
 {
 	int primary = rc & 0xff;
+	const struct meaning *m = find_meaning(primary);
 
 	if (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN)
 		return fail_system(store, primary, err);
 	if (primary == SQLITE_CONSTRAINT)
 		return fail_constraint(store, rc, err);
-	for (size_t i = 0; i < ARRAY_SIZE(meanings); i++) {
-		const struct meaning *m = &meanings[i];
-		if (m->rc == primary)
-			return err_set(err, m->code, "%s%s%s", m->before, store->path,
-				m->after);
-	}
+	if (m)
+		return err_set(
+			err, m->code, "%s%s%s", m->before, store->path, m->after);
 	return err_set(err, -EIO, "%s: %s (SQLite %d)", store->path,
 		sqlite3_errmsg(store->db), rc);
+}
+
+int store_fail(struct store *store, int rc, struct err *err)
+{
+	_cleanup_(err_done) struct err own = ERR_INIT;
+	int r = explain(store, rc, &own);
+
+	if (store->trouble && is_trouble(rc & 0xff))
+		store->trouble(r, own.detail, store->trouble_userdata);
+	if (err && !err_is_set(err))
+		err_move(err, &own);
+	return r;
 }

@@ -20,8 +20,6 @@
 #include "store/store_priv.h"
 #include "util/mem.h"
 
-/* The manager has one thread, and who holds it up holds up its watchdog. */
-#define BUSY_TIMEOUT_MSEC 1000
 /* No value of ours is larger than 256 KiB; a row holds two such. */
 #define ROW_BYTES_MAX      (1024 * 1024)
 #define CHECK_FINDINGS_MAX "1"
@@ -83,7 +81,7 @@ static int harden(struct store *store, struct err *err)
 	}
 	sqlite3_extended_result_codes(store->db, 1);
 	sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, ROW_BYTES_MAX);
-	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MSEC);
+	sqlite3_busy_timeout(store->db, STORE_BUSY_TIMEOUT_MSEC);
 	return store_exec(store,
 		"PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
 		"PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
@@ -237,6 +235,18 @@ static int upgrade(struct store *store, struct err *err)
 	return r < 0 ? r : migrate(store, err);
 }
 
+static int check(struct store *store, struct err *err)
+{
+	/* One that is damaged is left as it is: its log is not brought into it. */
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	int r = store_check_identity(store, err);
+	if (r == 0)
+		r = store_check_integrity(store, err);
+	if (r == 0)
+		sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	return r;
+}
+
 static int open_file(
 	struct store *store, const char *path, unsigned flags, struct err *err)
 {
@@ -247,9 +257,7 @@ static int open_file(
 		r = store_open_db(store, path,
 			is_reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, err);
 	if (r == 0)
-		r = store_check_identity(store, err);
-	if (r == 0)
-		r = store_check_integrity(store, err);
+		r = check(store, err);
 	if (r < 0)
 		return r;
 	if (is_reader)
@@ -290,6 +298,12 @@ struct store *store_close(struct store *store)
 	free(store->path);
 	free(store);
 	return NULL;
+}
+
+void store_set_trouble(struct store *store, store_trouble_fn *fn, void *userdata)
+{
+	store->trouble = fn;
+	store->trouble_userdata = userdata;
 }
 
 int store_get_schema_version(const struct store *store)

@@ -38,7 +38,7 @@ enum {
 /* Opens or creates (0600, in a folder that others cannot write), checks
  * owner and mode ("run: chmod 0600 …"), takes the single-writer lock (-EBUSY: another
  * postseald has it), runs quick_check and the migrations. -EUCLEAN: damaged. -EPROTO: of a
- * newer schema. `path` may be ":memory:". */
+ * newer schema. -EAGAIN: another program has locked it. `path` may be ":memory:". */
 int store_open(struct store **ret, const char *path, unsigned flags, struct err *err);
 struct store *store_close(struct store *store);
 DEFINE_CLEANUP(struct store *, store_close)
@@ -58,6 +58,15 @@ int store_restore(const char *path, const char *from, usec_t wall_now_usec,
 /* Gives a database that cannot be used a second name, "….damaged-<time>", so that nothing
  * that is done to the first one loses it. Once. */
 int store_keep_damaged(const char *path, usec_t wall_now_usec, struct err *err);
+
+/* Stores something and removes it again: can state be committed now, and is there room for
+ * some more? Not within a transaction. Does not wait for other programs. */
+int store_probe(struct store *store, struct err *err);
+/* Told, in the midst of what fails, whenever the files cannot be used as they should: disk
+ * full, read-only, broken, locked by another program, damaged (-EUCLEAN); not of what is
+ * refused by its content. May only take note of it. NULL: nobody. */
+typedef void store_trouble_fn(int code, const char *text, void *userdata);
+void store_set_trouble(struct store *store, store_trouble_fn *fn, void *userdata);
 
 int store_get_schema_version(const struct store *store);
 

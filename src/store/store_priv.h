@@ -10,12 +10,17 @@
 /* "PSl1": tells our database from any other SQLite file. */
 #define STORE_APPLICATION_ID 0x50536c31
 
+/* The manager has one thread, and who holds it up holds up its watchdog. */
+#define STORE_BUSY_TIMEOUT_MSEC 1000
+
 struct store {
-	sqlite3 *db;      /* owned */
-	char *path;       /* owned */
-	int lock_fd;      /* -1: not the writer */
-	unsigned depth;   /* of nested transactions */
-	bool is_poisoned; /* one of them was rolled back */
+	sqlite3 *db;               /* owned */
+	char *path;                /* owned */
+	int lock_fd;               /* -1: not the writer */
+	unsigned depth;            /* of nested transactions */
+	bool is_poisoned;          /* one of them was rolled back */
+	store_trouble_fn *trouble; /* NULL: nobody wants to know */
+	void *trouble_userdata;
 	struct store_prepared prepared[_STORE_STMT_MAX]; /* owned */
 };
 
@@ -47,7 +52,8 @@ int store_backup_schema(struct store *store, int version, struct err *err);
  * writer's lock. */
 int store_restore_finish(const char *path, struct err *err);
 
-/* The code and an operator's words for a result of SQLite. */
+/* The code and an operator's words for a result of SQLite; tells who wants to know of
+ * trouble. */
 int store_fail(struct store *store, int rc, struct err *err);
 /* Runs a constant text without results: pragmas, migrations. */
 int store_exec(struct store *store, const char *sql, struct err *err);

@@ -160,6 +160,29 @@ static void on_clock_set(usec_t back_usec, void *userdata)
 		schedule_run(f->schedule);
 }
 
+/* As the manager does it. */
+static void on_store_well(void *userdata)
+{
+	struct life *f = userdata;
+
+	assert_true(slots_recover(f->store, loop_wall_now(f->loop), NULL) >= 0);
+	leftovers_run(f->leftovers);
+	schedule_run(f->schedule);
+}
+
+static void open_store_watch(struct life *f)
+{
+	struct store_watch_params params = {
+		.loop = f->loop,
+		.store = f->store,
+		.events = f->events,
+		.on_well = on_store_well,
+		.userdata = f,
+	};
+
+	f->store_watch = store_watch_new(&params);
+}
+
 void life_start(struct life *f)
 {
 	struct slots_change change;
@@ -182,6 +205,7 @@ void life_start(struct life *f)
 		.userdata = f,
 	};
 	assert_int_equal(clock_watch_new(&f->clock, &clock, NULL), 0);
+	open_store_watch(f);
 	f->served = served_new(f->store);
 	struct leftovers_params leftovers = {
 		.loop = f->loop,
@@ -195,6 +219,7 @@ void life_start(struct life *f)
 		.conf = f->conf,
 		.events = f->events,
 		.clock = f->clock,
+		.store_watch = f->store_watch,
 		.instances = f->instances,
 		.served = f->served,
 		.leftovers = f->leftovers,
@@ -217,6 +242,7 @@ void life_kill(struct life *f)
 	leftovers_free(f->leftovers);
 	f->authority = authority_free(f->authority);
 	clock_watch_free(f->clock);
+	store_watch_free(f->store_watch);
 	served_free(f->served);
 	events_free(f->events);
 	instances_free(f->instances);

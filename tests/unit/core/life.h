@@ -36,6 +36,7 @@ struct life {
 	struct instances *instances;
 	struct events *events;
 	struct clock_watch *clock;
+	struct store_watch *store_watch;
 	struct served *served;
 	struct authority *authority;
 	struct leftovers *leftovers;

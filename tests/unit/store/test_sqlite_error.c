@@ -14,7 +14,7 @@ static const struct {
 	{ SQLITE_READONLY_DBMOVED, -EROFS, "cannot write %s: opened read-only" },
 	{ SQLITE_CORRUPT_INDEX, -EUCLEAN, "%s is damaged: restore it from a backup" },
 	{ SQLITE_NOTADB, -EUCLEAN, "%s is damaged or not a database: restore" },
-	{ SQLITE_BUSY_SNAPSHOT, -EBUSY, "%s is locked by another program" },
+	{ SQLITE_BUSY_SNAPSHOT, -EAGAIN, "%s is locked by another program" },
 	{ SQLITE_NOMEM, -ENOMEM, "out of memory while using %s" },
 	{ SQLITE_TOOBIG, -E2BIG, "a value is too large for %s" },
 	{ SQLITE_IOERR_FSYNC, -EIO, "cannot read or write %s: input or output error" },

@@ -175,10 +175,10 @@ static void test_locked(void **state)
 	assert_int_equal(
 		sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_busy_timeout(f->store->db, 1);
-	assert_int_equal(store_begin(f->store, &err), -EBUSY);
+	assert_int_equal(store_begin(f->store, &err), -EAGAIN);
 	store_fixture_expect_error(&err, "is locked by another program");
 	assert_int_equal(
-		store_plugin_state_save(f->store, "p", "n", "v", &err), -EBUSY);
+		store_plugin_state_save(f->store, "p", "n", "v", &err), -EAGAIN);
 	err_done(&err);
 	sqlite3_close(other);
 	assert_int_equal(put(f->store, "n"), 0);
