@@ -18,14 +18,26 @@ void command_plan_report(
 	}
 }
 
+static json_t *format_words(const char *text)
+{
+	_cleanup_(strv_freep) char **words = strv_split(text ? text : "");
+	json_t *list = json_array();
+
+	for (size_t i = 0; words && words[i]; i++)
+		json_array_append_new(list, json_string(words[i]));
+	return list;
+}
+
 static void tell_entry(struct control_request *request, const struct plan_entry *e)
 {
 	control_request_row(request,
-		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:b, s:s}", "action",
-			plan_action_names[e->action], "domain", e->slot.domain,
-			"key_type", e->slot.key_type, "names", e->slot.names,
-			"authority", e->authority, "directory", e->slot.authority,
-			"order", (int)e->needs_order, "why", e->why));
+		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:b, s:s, s:o, s:o}",
+			"action", plan_action_names[e->action], "domain",
+			e->slot.domain, "key_type", e->slot.key_type, "names",
+			e->slot.names, "authority", e->authority, "directory",
+			e->slot.authority, "order", (int)e->needs_order, "why", e->why,
+			"install", format_words(e->install), "leave",
+			format_words(e->leave)));
 }
 
 /* --- what it costs -------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/deployed.h"
 #include "core/swap.h"
 #include "pki/key.h"
 #include "plugin/deploy.h"
@@ -17,6 +18,7 @@ struct install {
 	/* inputs */
 	struct install_params in; /* borrowed members */
 	char **names;             /* owned; of the certificate */
+	struct deployed_conf targets;
 	install_done_fn *done;
 	void *userdata;
 
@@ -35,30 +37,14 @@ static void install_step(struct install *op);
 
 /* --- records ------------------------------------------------------------------------------ */
 
-struct find_target {
-	const char *target;
-	unsigned n_rows, n_done;
-};
-
-static int on_row(const struct store_install *row, void *userdata)
-{
-	struct find_target *find = userdata;
-
-	if (strcmp(row->target, find->target) == 0) {
-		find->n_rows++;
-		find->n_done += row->done_usec > 0;
-	}
-	return 0;
-}
-
 static bool is_target_done(struct install *op, const char *target)
 {
-	struct find_target find = { .target = target };
+	_cleanup_(deployed_done) struct deployed deployed = { 0 };
 
-	if (store_install_each(
-		    op->in.store, op->in.certificate->id, on_row, &find, NULL) < 0)
+	if (deployed_load(&deployed, op->in.store, op->in.certificate->id, NULL) < 0)
 		return false;
-	return find.n_rows > 0 && find.n_done == find.n_rows;
+	return deployed_is_done(
+		&deployed, target, deployed_conf_get(&op->targets, target));
 }
 
 /* The row says done, or why not. A target without addresses has one row with "". */
@@ -71,6 +57,7 @@ static int save_row(
 		.address = (char *)address,
 		.done_usec = error ? 0 : loop_wall_now(op->in.loop),
 		.error = (char *)error,
+		.settings = (char *)deployed_conf_get(&op->targets, op->target),
 	};
 
 	if (!error && !*address)
@@ -324,6 +311,7 @@ int install_start(struct install **ret, const struct install_params *params,
 
 	op->in = *params;
 	op->names = strv_split(params->certificate->names);
+	op->targets.conf = params->conf;
 	op->done = done;
 	op->userdata = userdata;
 	op->defer = loop_defer_new(params->loop, on_begin, op);
@@ -339,6 +327,7 @@ struct install *install_cancel(struct install *op)
 	plugin_call_cancel(op->call);
 	loop_defer_free(op->defer);
 	err_done(&op->err);
+	deployed_conf_done(&op->targets);
 	strv_free(op->names);
 	free(op);
 	return NULL;

@@ -2,7 +2,8 @@
 /*
  * Installing an issued certificate: hands it to the front workers and to each deployer
  * of the domain, target by target, and records each in the store (promise 2). Targets
- * that are done already are left alone, so it is repeated for what failed.
+ * that are done already, with the settings of today, are left alone, so it is repeated
+ * for what failed and for what is new.
  */
 #pragma once
 
@@ -22,6 +23,7 @@ struct install_params {
 	struct served *served;
 	const struct listeners *listeners; /* whose addresses are to be proven */
 	const struct instances *instances;
+	const struct conf *conf; /* that the domain is of */
 	const struct conf_block *domain;
 	const struct store_certificate *certificate; /* all borrowed */
 	const char *key_type;

@@ -100,7 +100,7 @@ static int save_all(struct store_certificate *certificate,
 	int64_t superseded = p->slot->pending_id;
 	int r = store_certificate_add(p->store, certificate, err);
 
-	if (r >= 0 && superseded > 0)
+	if (r >= 0 && superseded > 0 && superseded != p->slot->certificate_id)
 		r = store_certificate_set_state(
 			p->store, superseded, STORE_CERTIFICATE_SUPERSEDED, err);
 	p->slot->pending_id = certificate->id;

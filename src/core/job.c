@@ -15,7 +15,7 @@
  *    │             ▼
  *    │          ISSUED                       checked, rehearsed, stored in one transaction
  *    │ issued      ▼
- *    └────────► INSTALL ──► PROVE ──► SERVED
+ *    └────────► INSTALL ──► PROVE ──► SERVED      also the current one, at a new target
  *
  * Any step may fail: the reason and the time of the next try are stored, what is served
  * stays. Nothing is ordered while this machine's clock is wrong: that is no failure, and
@@ -247,19 +247,39 @@ static bool is_as_wanted(
 	       is_same(certificate->profile, job->slot.profile);
 }
 
+/* What waits to be installed is the current certificate: core/plan wants it at another
+ * target. */
+static bool is_current_again(const struct job *job)
+{
+	return job->issued.id > 0 && job->issued.id == job->current.id;
+}
+
+static bool has_open_order(const struct job *job)
+{
+	_cleanup_(store_order_done) struct store_order order = { 0 };
+
+	return store_order_find_open(job->env->store, job->slot.id, &order, NULL) == 0;
+}
+
+/* That a target does not take the current certificate is no reason to order. */
 static bool needs_order(const struct job *job)
 {
 	if (job->flags & JOB_FORCED)
 		return true;
-	if (job->current.id == 0 || job->slot.attempts > 0)
+	if (job->current.id == 0 || !is_as_wanted(job, &job->current))
 		return true;
-	return !is_as_wanted(job, &job->current);
+	return job->slot.attempts > 0 &&
+	       (!is_current_again(job) || has_open_order(job));
 }
 
-/* An issued certificate waits for its targets, unless something else is wanted now. */
+/* An issued certificate waits for its targets, unless something else is wanted now. A
+ * target that fails must not keep the current one from its renewal: that is asked for
+ * before the next try. */
 static bool needs_install(const struct job *job)
 {
 	if (job->issued.id == 0 || (job->flags & JOB_FORCED))
+		return false;
+	if (is_current_again(job) && job->slot.attempts > 0)
 		return false;
 	return is_as_wanted(job, &job->issued) &&
 	       job->issued.not_after_usec > loop_wall_now(job->env->loop);
@@ -327,7 +347,12 @@ static void on_renewal_known(const struct renewal_result *result, void *userdata
 	FAULT("renewal-info-answered");
 	if (at > loop_wall_now(job->env->loop)) {
 		job->renewal = renewal_cancel(job->renewal);
-		save_due(job, wake);
+		if (!is_current_again(job)) {
+			save_due(job, wake);
+			return;
+		}
+		set_state(job, JOB_INSTALL);
+		job_step(job);
 		return;
 	}
 	if (result->explanation_url)
@@ -677,6 +702,7 @@ static struct install_params get_install_params(const struct job *job)
 		.served = job->env->served,
 		.listeners = job->env->listeners,
 		.instances = job->env->instances,
+		.conf = job->conf,
 		.domain = job->domain,
 		.certificate = &job->issued,
 		.key_type = job->slot.key_type,
@@ -713,7 +739,7 @@ static void roll_back(struct job *job)
 
 	bool has_current = job->current.id > 0 &&
 			   job->current.not_after_usec > loop_wall_now(job->env->loop);
-	if (!has_current && !has_stand_in(job))
+	if (is_current_again(job) || (!has_current && !has_stand_in(job)))
 		return;
 	int r = install_roll_back(&params, has_current ? &job->current : NULL, &err);
 	if (r < 0) {
@@ -797,6 +823,10 @@ static void step_served(struct job *job)
 	}
 	FAULT("served-stored");
 	settle(job);
+	if (is_current_again(job)) {
+		job_complete(job, true);
+		return;
+	}
 	if (job->env->last_good)
 		last_good_put(job->env->last_good, job->slot.id, job->current.id);
 	events_add(job->env->events, LOG_LEVEL_NOTICE, "served", job->subject,

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/deployed.h"
 #include "core/policy.h"
 #include "store/certificate.h"
 #include "store/order.h"
@@ -21,16 +22,20 @@ const char *const plan_action_names[_PLAN_ACTION_MAX] = {
 	[PLAN_CHANGE] = "change",
 	[PLAN_RETURN] = "return",
 	[PLAN_REMOVE] = "remove",
+	[PLAN_INSTALL] = "install",
+	[PLAN_LEAVE] = "leave",
 };
 
 struct known {
 	struct store_slot slot; /* owned strings */
+	struct deployed deployed;
 	bool is_wanted;
 };
 
 /* What a slot shall be; borrowed strings. */
 struct wanted {
 	const char *domain, *key_type, *names, *authority, *directory, *profile;
+	const struct conf_block *block;
 };
 
 struct making {
@@ -39,6 +44,8 @@ struct making {
 	struct known **known; /* owned; in the store's order */
 	size_t n_known;
 	struct map *by_key; /* "domain key_type" → struct known */
+	struct deployed_conf targets;
+	size_t cursor; /* in known, while their installs are walked over */
 	usec_t now;
 };
 
@@ -79,10 +86,27 @@ static int on_slot(const struct store_slot *slot, void *userdata)
 	return 0;
 }
 
+/* Both walks have the same order; a slot whose row is bad is in neither's way. */
+static int on_install(int64_t slot_id, const struct store_install *row, void *userdata)
+{
+	struct making *m = userdata;
+
+	for (size_t i = m->cursor; i < m->n_known; i++) {
+		if (m->known[i]->slot.id != slot_id)
+			continue;
+		deployed_add(&m->known[i]->deployed, row);
+		m->cursor = i;
+		break;
+	}
+	return 0;
+}
+
 static int load_known(struct making *m, struct err *err)
 {
 	int r = store_slot_each(m->store, NULL, on_slot, m, err);
 
+	if (r >= 0)
+		r = store_install_each_latest(m->store, on_install, m, err);
 	if (r != -EUCLEAN)
 		return r;
 	/* The rows that can be read were: one bad row stays one. */
@@ -95,11 +119,13 @@ static int load_known(struct making *m, struct err *err)
 static void making_done(struct making *m)
 {
 	for (size_t i = 0; i < m->n_known; i++) {
+		deployed_done(&m->known[i]->deployed);
 		store_slot_done(&m->known[i]->slot);
 		free(m->known[i]);
 	}
 	free(m->known);
 	map_free(m->by_key);
+	deployed_conf_done(&m->targets);
 }
 
 /* --- why ----------------------------------------------------------------------------------- */
@@ -210,13 +236,92 @@ static int has_fitting(struct making *m, const struct store_slot *slot,
 	return fits;
 }
 
-static int plan_change(struct making *m, const struct store_slot *slot,
+static int64_t get_latest(const struct store_slot *slot)
+{
+	return slot->pending_id > 0 ? slot->pending_id : slot->certificate_id;
+}
+
+/* Where the certificate that there is goes to, and from where it is dropped. What is
+ * under way goes everywhere anyway, and what is known of no target at all is taken to be
+ * in order. */
+static void set_targets(struct making *m, const struct known *k,
+	const struct wanted *wanted, struct plan_entry *e)
+{
+	if (k->deployed.n == 0 || (k->slot.pending_id > 0 && !k->slot.error))
+		return;
+	_cleanup_(freep) char *install =
+		deployed_format_new(&k->deployed, &m->targets, wanted->block);
+	_cleanup_(freep) char *leave =
+		deployed_format_unwanted(&k->deployed, wanted->block);
+	xstrset(&e->install, *install ? install : NULL);
+	xstrset(&e->leave, *leave ? leave : NULL);
+}
+
+/* An order under way goes on: what it brings is installed everywhere. */
+static bool is_ordering(struct making *m, const struct store_slot *slot)
+{
+	_cleanup_(store_order_done) struct store_order order = { 0 };
+
+	return slot->attempts > 0 &&
+	       store_order_find_open(m->store, slot->id, &order, NULL) == 0;
+}
+
+/* To be installed, as if it had been issued just now. */
+static void set_pending(struct making *m, struct plan_entry *e)
+{
+	e->slot.pending_id = get_latest(&e->slot);
+	if (is_ordering(m, &e->slot))
+		return;
+	e->slot.attempts = 0;
+	xstrset(&e->slot.error, NULL);
+}
+
+static char *format_targets(const struct plan_entry *e)
+{
+	return xasprintf("%s%s%s%s%s%s", e->install ? "install at " : "",
+		e->install ? e->install : "", e->install ? ", no order" : "",
+		e->install && e->leave ? "; " : "",
+		e->leave ? "no longer installed, and left as it is, at " : "",
+		e->leave ? e->leave : "");
+}
+
+/* The same certificate, elsewhere. */
+static void plan_targets(
+	struct making *m, const struct known *k, const struct wanted *wanted)
+{
+	struct plan_entry probe = { 0 };
+
+	set_targets(m, k, wanted, &probe);
+	if (!probe.install && !probe.leave)
+		return;
+	struct plan_entry *e =
+		add_entry(m, probe.install ? PLAN_INSTALL : PLAN_LEAVE, &k->slot);
+	e->install = probe.install;
+	e->leave = probe.leave;
+	e->authority = xstrdup(wanted->authority);
+	e->why = format_targets(e);
+	if (e->install || e->slot.pending_id > 0)
+		set_pending(m, e);
+}
+
+static void tell_targets(struct plan_entry *e)
+{
+	_cleanup_(freep) char *targets = format_targets(e);
+	_cleanup_(freep) char *why = TAKE_PTR(e->why);
+
+	e->why = xasprintf("%s%s%s", why, *targets ? "; " : "", targets);
+}
+
+static int plan_change(struct making *m, const struct known *k,
 	const struct wanted *wanted, struct err *err)
 {
+	const struct store_slot *slot = &k->slot;
 	_cleanup_(freep) char *why = format_why(slot, wanted);
 
-	if (!slot->removed && !*why)
+	if (!slot->removed && !*why) {
+		plan_targets(m, k, wanted);
 		return 0;
+	}
 	int fits = has_fitting(m, slot, wanted, err);
 	if (fits < 0)
 		return fits;
@@ -233,6 +338,11 @@ static int plan_change(struct making *m, const struct store_slot *slot,
 			       : xstrdup(why);
 	e->needs_order = !fits;
 	e->is_reorder = *why;
+	if (fits && slot->pending_id == 0)
+		set_targets(m, k, wanted, e);
+	if (e->install)
+		e->slot.pending_id = slot->certificate_id;
+	tell_targets(e);
 	count_entry(m->plan, e);
 	return 0;
 }
@@ -244,7 +354,7 @@ static int plan_slot(struct making *m, const struct wanted *wanted, struct err *
 
 	if (k) {
 		k->is_wanted = true;
-		return plan_change(m, &k->slot, wanted, err);
+		return plan_change(m, k, wanted, err);
 	}
 	plan_add(m, wanted);
 	return 0;
@@ -262,6 +372,7 @@ static int plan_domain(struct making *m, const struct conf *conf,
 		.authority = conf_block_get_name(authority),
 		.directory = conf_get_string(authority, "directory"),
 		.profile = conf_get_string(domain, "profile"),
+		.block = domain,
 	};
 
 	for (size_t i = 0; types[i]; i++) {
@@ -298,6 +409,7 @@ int plan_new(struct plan **ret, struct store *store, const struct conf *conf,
 		.store = store,
 		.plan = plan,
 		.by_key = map_new(),
+		.targets = { .conf = conf },
 		.now = wall_now_usec,
 	};
 	const struct conf_block *domain;
@@ -322,6 +434,8 @@ struct plan *plan_free(struct plan *plan)
 		store_slot_done(&plan->entry[i].slot);
 		free(plan->entry[i].authority);
 		free(plan->entry[i].why);
+		free(plan->entry[i].install);
+		free(plan->entry[i].leave);
 	}
 	free(plan->entry);
 	free(plan);
@@ -370,12 +484,29 @@ static int drop_order(struct store *store, int64_t slot_id, struct err *err)
 	return r < 0 ? r : 0;
 }
 
+/* Nobody looks any more at what was installed where it is not wanted. */
+static int drop_targets(
+	struct store *store, const struct plan_entry *e, struct err *err)
+{
+	_cleanup_(strv_freep) char **targets = strv_split(e->leave ? e->leave : "");
+	int64_t id = get_latest(&e->slot);
+	char *const none[] = { NULL };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && targets && targets[i]; i++)
+		r = store_install_keep(store, id, targets[i], none, err);
+	return r;
+}
+
 static int save_entry(const struct plan_entry *e, struct store *store,
 	usec_t wall_now_usec, struct err *err)
 {
 	struct store_slot slot = e->slot; /* borrows the strings */
-	int r = 0;
+	int r = drop_targets(store, e, err);
 
+	/* Only one that waits for its targets has less to wait for. */
+	if (r < 0 || (e->action == PLAN_LEAVE && slot.pending_id == 0))
+		return r;
 	slot.due_usec = e->action == PLAN_REMOVE
 				? usec_add(wall_now_usec, PLAN_KEEP_USEC)
 				: wall_now_usec;

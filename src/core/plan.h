@@ -10,10 +10,12 @@
 #include "store/slot.h"
 
 enum plan_action {
-	PLAN_ADD,    /* a slot that the store does not have */
-	PLAN_CHANGE, /* other names, authority or profile */
-	PLAN_RETURN, /* one that was removed is wanted again */
-	PLAN_REMOVE, /* no longer wanted; forgotten after PLAN_KEEP_USEC */
+	PLAN_ADD,     /* a slot that the store does not have */
+	PLAN_CHANGE,  /* other names, authority or profile */
+	PLAN_RETURN,  /* one that was removed is wanted again */
+	PLAN_REMOVE,  /* no longer wanted; forgotten after PLAN_KEEP_USEC */
+	PLAN_INSTALL, /* the same certificate, at a target that it is not at */
+	PLAN_LEAVE,   /* nothing is done at a target any more; what is there stays */
 	_PLAN_ACTION_MAX,
 };
 
@@ -30,6 +32,8 @@ struct plan_entry {
 	bool has_certificate;   /* there is something that could get worse */
 	bool needs_order;
 	bool is_reorder; /* what it was ordered as has changed: an open order is off */
+	char *install; /* owned; targets that get the certificate there is; NULL = none */
+	char *leave;   /* owned; targets that are no longer the domain's; NULL = none */
 };
 
 struct plan {

@@ -22,7 +22,8 @@ int slots_follow_plan(struct store *store, const struct plan *plan,
 	*ret = (struct slots_change){
 		.added = (unsigned)plan->count[PLAN_ADD],
 		.changed =
-			(unsigned)(plan->count[PLAN_CHANGE] + plan->count[PLAN_RETURN]),
+			(unsigned)(plan->count[PLAN_CHANGE] + plan->count[PLAN_RETURN] +
+				   plan->count[PLAN_INSTALL] + plan->count[PLAN_LEAVE]),
 		.removed = (unsigned)plan->count[PLAN_REMOVE],
 	};
 	int r = plan_save(plan, store, wall_now_usec, err);

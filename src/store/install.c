@@ -9,6 +9,7 @@
 
 void store_install_done(struct store_install *install)
 {
+	free(install->settings);
 	free(install->error);
 	free(install->address);
 	free(install->target);
@@ -28,6 +29,7 @@ static int read_install(struct store_stmt *q, struct store_install *ret)
 	i.next_usec = store_stmt_read_usec(q);
 	i.attempts = (unsigned)store_stmt_read_int(q, 0, UINT_MAX);
 	i.error = store_stmt_read_text_or_null(q, STORE_TEXT_MAX);
+	i.settings = store_stmt_read_text_or_null(q, STORE_TEXT_MAX);
 	int r = store_stmt_read_end(q);
 	if (r < 0)
 		return r;
@@ -50,6 +52,7 @@ int store_install_save(
 	store_stmt_bind_usec(&q, install->next_usec);
 	store_stmt_bind_int(&q, install->attempts);
 	store_stmt_bind_text(&q, install->error, STORE_TEXT_MAX);
+	store_stmt_bind_text(&q, install->settings, STORE_TEXT_MAX);
 	return store_stmt_run_returning(&q, &install->id);
 }
 
@@ -76,6 +79,34 @@ int store_install_each(struct store *store, int64_t certificate_id,
 	store_stmt_open(&q, store, STORE_STMT_INSTALL_EACH, err);
 	store_stmt_bind_int(&q, certificate_id);
 	return store_stmt_each(&q, on_row, &walk);
+}
+
+struct walk_of {
+	store_install_of_fn *fn;
+	void *userdata;
+};
+
+/* The slot's id follows what is the install's own. */
+static int on_row_of(struct store_stmt *q, void *userdata)
+{
+	const struct walk_of *walk = userdata;
+	_cleanup_(store_install_done) struct store_install install = { 0 };
+
+	int r = read_install(q, &install);
+	if (r < 0)
+		return r;
+	int64_t slot_id = store_stmt_read_id(q);
+	return walk->fn(slot_id, &install, walk->userdata);
+}
+
+int store_install_each_latest(
+	struct store *store, store_install_of_fn *fn, void *userdata, struct err *err)
+{
+	struct walk_of walk = { .fn = fn, .userdata = userdata };
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	store_stmt_open(&q, store, STORE_STMT_INSTALL_EACH_LATEST, err);
+	return store_stmt_each(&q, on_row_of, &walk);
 }
 
 struct keep {

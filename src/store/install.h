@@ -14,7 +14,9 @@ struct store_install {
 	usec_t proven_usec; /* wall; 0 = not yet seen */
 	usec_t next_usec;   /* wall; next try; 0 = none planned */
 	unsigned attempts;
-	char *error; /* last; NULL */
+	char *error;    /* last; NULL */
+	char *settings; /* of the target when it was done, as a digest; NULL: not known,
+			 * and when saved: as it was */
 };
 
 void store_install_done(struct store_install *install);
@@ -24,6 +26,12 @@ int store_install_save(
 typedef int store_install_fn(const struct store_install *install, void *userdata);
 int store_install_each(struct store *store, int64_t certificate_id,
 	store_install_fn *fn, void *userdata, struct err *err);
+/* Those of every slot's latest certificate: the pending one, else the current; in the
+ * order of store_slot_each. */
+typedef int store_install_of_fn(
+	int64_t slot_id, const struct store_install *install, void *userdata);
+int store_install_each_latest(
+	struct store *store, store_install_of_fn *fn, void *userdata, struct err *err);
 /* Removes the rows of a target whose address is not in the NULL-terminated list. */
 int store_install_keep(struct store *store, int64_t certificate_id, const char *target,
 	char *const *addresses, struct err *err);

@@ -200,12 +200,18 @@ static const char profile[] =
 	"UPDATE certificate SET profile ="
 	" (SELECT profile FROM slot WHERE slot.id = certificate.slot_id);"
 	"PRAGMA user_version = 3;";
+
+/* With which settings a target has it: others are another place. */
+static const char install_settings[] =
+	"ALTER TABLE install ADD COLUMN " TEXT_NULL(settings) ";"
+	"PRAGMA user_version = 4;";
 /* clang-format on */
 
 static const struct store_migration migrations[] = {
 	{ initial },
 	{ renewal },
 	{ profile },
+	{ install_settings },
 };
 
 const struct store_migration *store_migrate_get_list(unsigned *ret_n)

@@ -159,15 +159,24 @@
 	\
 	X(INSTALL_SAVE, \
 		"INSERT INTO install (certificate_id, target, address, done_usec," \
-		" proven_usec, next_usec, attempts, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)" \
+		" proven_usec, next_usec, attempts, error, settings)" \
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)" \
 		" ON CONFLICT (certificate_id, target, address) DO UPDATE SET" \
 		" done_usec = excluded.done_usec, proven_usec = excluded.proven_usec," \
 		" next_usec = excluded.next_usec, attempts = excluded.attempts," \
-		" error = excluded.error RETURNING id") \
+		" error = excluded.error," \
+		" settings = coalesce(excluded.settings, settings) RETURNING id") \
 	X(INSTALL_EACH, \
 		"SELECT id, certificate_id, target, address, done_usec, proven_usec," \
-		" next_usec, attempts, error FROM install WHERE certificate_id = ?" \
-		" ORDER BY target, address") \
+		" next_usec, attempts, error, settings FROM install" \
+		" WHERE certificate_id = ? ORDER BY target, address") \
+	/* In the order of SLOT_EACH. */ \
+	X(INSTALL_EACH_LATEST, \
+		"SELECT i.id, i.certificate_id, i.target, i.address, i.done_usec," \
+		" i.proven_usec, i.next_usec, i.attempts, i.error, i.settings, s.id" \
+		" FROM slot s JOIN install i" \
+		" ON i.certificate_id = coalesce(s.pending_id, s.certificate_id)" \
+		" ORDER BY s.domain, s.key_type, s.id, i.id") \
 	X(INSTALL_EACH_ADDRESS, \
 		"SELECT id, address FROM install WHERE certificate_id = ? AND target = ?") \
 	X(INSTALL_REMOVE, "DELETE FROM install WHERE id = ?") \

@@ -71,6 +71,17 @@ static void deploy_install(void *instance, const struct postseal_bundle *bundle,
 		living->told.deploy_fails ? "the disk is full" : NULL);
 }
 
+static void other_install(void *instance, const struct postseal_bundle *bundle,
+	struct postseal_call *call)
+{
+	if (living->told.other_fails) {
+		finish(instance, call, POSTSEAL_FAILED, "the other is out of order");
+		return;
+	}
+	living->told.n_other += !living->told.deploy_fails;
+	deploy_install(instance, bundle, call);
+}
+
 static const struct postseal_challenge http_challenge = {
 	.size = sizeof(struct postseal_challenge),
 	.type = "http-01",
@@ -89,6 +100,16 @@ static const struct postseal_deploy files_deploy = {
 	.install = deploy_install,
 };
 
+static const struct postseal_deploy other_deploy = {
+	.size = sizeof(struct postseal_deploy),
+	.install = other_install,
+};
+
+static const struct postseal_setting other_settings[] = {
+	{ .name = "file", .type = POSTSEAL_SETTING_STRING, .text = "A test." },
+	{ .name = NULL },
+};
+
 static const struct postseal_plugin plugins[] = {
 	{ POSTSEAL_PLUGIN_ABI, .kind = POSTSEAL_KIND_CHALLENGE, .name = "http-01",
 		.summary = "a test", .version = "1", .open = plugin_open,
@@ -99,6 +120,9 @@ static const struct postseal_plugin plugins[] = {
 	{ POSTSEAL_PLUGIN_ABI, .kind = POSTSEAL_KIND_DEPLOY, .name = "files",
 		.summary = "a test", .version = "1", .open = plugin_open,
 		.deploy = &files_deploy },
+	{ POSTSEAL_PLUGIN_ABI, .kind = POSTSEAL_KIND_DEPLOY, .name = "other",
+		.summary = "a test", .version = "1", .settings = other_settings,
+		.open = plugin_open, .deploy = &other_deploy },
 };
 
 static int no_state(void *userdata, const char *plugin, const char *name, char **ret,

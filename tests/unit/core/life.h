@@ -17,8 +17,9 @@
 #include "tests/lib/test_log.h"
 
 struct life_told {
-	bool deploy_fails;
+	bool deploy_fails, other_fails;
 	unsigned n_installed, n_presented, n_cleaned;
+	unsigned n_other; /* of n_installed: by the deployer "other" */
 };
 
 struct life {

@@ -216,6 +216,7 @@ static void start(struct fixture *f, bool has_front)
 		.served = f->served,
 		.listeners = has_front ? f->listeners : NULL,
 		.instances = f->instances,
+		.conf = f->conf,
 		.domain = conf_get_block(f->conf, "domain", 0),
 		.certificate = &f->certificate,
 		.key_type = "ecdsa-p256",
