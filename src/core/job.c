@@ -19,20 +19,21 @@
  *
  * Any step may fail: the reason and the time of the next try are stored, what is served
  * stays. Nothing is ordered while this machine's clock is wrong: that is no failure, and
- * the slot is looked at again soon. The row is charged with the failure before the CA is asked, so that a crash
- * cannot make a loop of orders; success wipes it out. Issuing and installing fail apart:
- * a certificate that is issued is not ordered again because a daemon did not reload.
+ * the slot is looked at again soon. The row is charged with the failure before the CA is
+ * asked, so that a crash cannot make a loop of orders; success wipes it out. Issuing and
+ * installing fail apart: a certificate that is issued is not ordered again because a
+ * daemon did not reload.
+ *
+ * In detail: job_want.c (what is missing), job_order.c (the order), job_end.c (how it
+ * fails or waits).
  */
-#include "core/job.h"
-
 #include <errno.h>
-#include <string.h>
-#include <sys/random.h>
 
 #include "acme/order.h"
 #include "core/install.h"
 #include "core/intent.h"
 #include "core/issued.h"
+#include "core/job_priv.h"
 #include "core/last_good.h"
 #include "core/policy.h"
 #include "core/preflight.h"
@@ -44,64 +45,6 @@
 #include "util/fault.h"
 #include "util/mem.h"
 #include "util/strtab.h"
-
-/* A CA that says "later" in a year's time is asked again sooner. */
-#define HOLD_AGAIN_USEC    (6 * USEC_PER_HOUR)
-#define RETRY_AT_MOST_USEC (2 * USEC_PER_DAY)
-/* How soon a slot is looked at again that waits for the clock. */
-#define HOLD_USEC (5 * USEC_PER_MIN)
-
-enum job_state {
-	JOB_DUE,          /* deciding what has to be done */
-	JOB_RENEWAL_INFO, /* asking the CA whether it is time */
-	JOB_PREFLIGHT,    /* looking for what stands against it */
-	JOB_ACCOUNT,      /* making sure of the account */
-	JOB_PLACE,        /* waiting for a place among max_orders */
-	JOB_ORDER,        /* the order is under way */
-	JOB_ISSUED,       /* checking and storing what came */
-	JOB_INSTALL,      /* handing it to each target */
-	JOB_PROVE,        /* shaking hands with each address */
-	JOB_SERVED,       /* seen everywhere */
-	JOB_HELD,         /* the clock is wrong: no order is made */
-	JOB_FAILED,       /* the reason is stored */
-	_JOB_STATE_MAX,
-};
-
-struct job {
-	/* inputs */
-	const struct job_env *env;       /* borrowed */
-	struct conf *conf;               /* referenced */
-	const struct conf_block *domain; /* points into conf */
-	char *subject;                   /* owned; the domain's name */
-	struct log_ctx log;
-	unsigned flags;
-	job_done_fn *done;
-	void *userdata;
-
-	/* owned operations */
-	struct loop_defer *defer;
-	struct renewal *renewal;
-	struct authority_ensure *ensure;
-	struct authority_ticket *ticket;
-	struct acme_order *acme_order;
-	struct install *install;
-	struct prove *prove;
-	struct solver *solver;
-
-	/* facts, as they stand in the store */
-	enum job_state state;
-	struct store_slot slot;
-	struct store_certificate current; /* id 0: none */
-	struct store_certificate issued;  /* the pending one; id 0: none */
-	struct intent *intent;            /* owned; of the order under way */
-	struct authority *authority;      /* borrowed */
-
-	/* results */
-	char *chain_pem; /* owned; as downloaded: may hold anything, NUL too */
-	size_t chain_len;
-};
-
-static void job_step(struct job *job);
 
 /* clang-format off */
 static const char *const state_names[] = {
@@ -121,190 +64,14 @@ static const char *const state_names[] = {
 
 /* clang-format on */
 
-static void set_state(struct job *job, enum job_state state)
+void job_set_state(struct job *job, enum job_state state)
 {
 	log_debug(&job->log, "job: %s → %s", STRTAB_NAME(state_names, job->state),
 		STRTAB_NAME(state_names, state));
 	job->state = state;
 }
 
-/* --- the end, good or bad -------------------------------------------------------------- */
-
-static void job_complete(struct job *job, bool ok)
-{
-	job_done_fn *done = TAKE_PTR(job->done);
-
-	done(ok, job->userdata);
-}
-
-static uint64_t random_number(void)
-{
-	uint64_t v = 0;
-
-	if (getrandom(&v, sizeof(v), GRND_NONBLOCK) < 0)
-		return 0;
-	return v;
-}
-
-/* Later of back-off and what the CA asked for. */
-static usec_t next_try(struct job *job, unsigned attempts, usec_t retry_at_usec)
-{
-	usec_t now = loop_wall_now(job->env->loop);
-	usec_t at = usec_add(now, policy_back_off(attempts, random_number()));
-
-	return MAX(at, MIN(retry_at_usec, usec_add(now, RETRY_AT_MOST_USEC)));
-}
-
-/* The store does not take anything now, which is told by its watch: nothing is counted,
- * and what the slot's row says stands until it is well. */
-static bool job_stall(struct job *job)
-{
-	if (!store_watch_get_alarm(job->env->store_watch))
-		return false;
-	set_state(job, JOB_HELD);
-	job_complete(job, false);
-	return true;
-}
-
-static void job_fail(struct job *job, const struct err *cause)
-{
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	_cleanup_(freep) char *text = err_format(cause);
-	char wait[USEC_DURATION_MAX];
-	usec_t now = loop_wall_now(job->env->loop);
-
-	if (job_stall(job))
-		return;
-	set_state(job, JOB_FAILED);
-	xstrset(&job->slot.error, text);
-	if (job->solver && *solver_get_note(job->solver))
-		xstrset(&job->slot.challenges, solver_get_note(job->solver));
-	job->slot.due_usec = next_try(job, job->slot.attempts, cause->retry_at_usec);
-	usec_format_duration(
-		usec_sub(job->slot.due_usec, now) / USEC_PER_SEC * USEC_PER_SEC, wait,
-		sizeof(wait));
-	if (store_slot_save(job->env->store, &job->slot, &err) < 0) {
-		_cleanup_(freep) char *why = err_format(&err);
-		log_error(&job->log, "failure not stored: %s", why);
-	}
-	events_add(job->env->events,
-		cause->kind == ERR_CONFIG ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
-		"failed", job->subject, "%s; next try in %s%s", text, wait,
-		job->current.id ? "; what is served stays" : "");
-	job_complete(job, false);
-}
-
-/* Nobody has failed: nothing is counted, and the alarm is clock_watch's. The time of
- * this try shows a later one that it was made by a clock that was ahead. */
-static void job_hold(struct job *job, const struct err *cause)
-{
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	_cleanup_(freep) char *text = err_format(cause);
-	usec_t wait = HOLD_USEC + random_number() % (HOLD_USEC / 5);
-
-	set_state(job, JOB_HELD);
-	xstrset(&job->slot.error, text);
-	job->slot.attempted_usec = loop_wall_now(job->env->loop);
-	job->slot.due_usec = usec_add(job->slot.attempted_usec, wait);
-	if (store_slot_save(job->env->store, &job->slot, &err) < 0)
-		job_fail(job, &err);
-	else
-		job_complete(job, false);
-}
-
-/* What is written before anything is asked of a CA: this try counts as failed until it
- * has succeeded. */
-static int charge(struct job *job, struct err *err)
-{
-	job->slot.attempts++;
-	job->slot.attempted_usec = loop_wall_now(job->env->loop);
-	job->slot.due_usec = next_try(job, job->slot.attempts, 0);
-	/* Charged, and no reason why: it is under way, and after a crash taken up again. */
-	xstrset(&job->slot.error, NULL);
-	return store_slot_save(job->env->store, &job->slot, err);
-}
-
 /* --- due: what has to be done? ------------------------------------------------------------ */
-
-static usec_t renew_at(
-	const struct store_certificate *certificate, const struct conf_block *domain)
-{
-	return renewal_get_by_lifetime(
-		certificate, conf_get_duration(domain, "renew_before"));
-}
-
-static bool is_same(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-/* Neither less nor more than the slot shall have now. */
-static bool is_as_wanted(
-	const struct job *job, const struct store_certificate *certificate)
-{
-	return is_same(certificate->names, job->slot.names) &&
-	       is_same(certificate->authority, job->slot.authority) &&
-	       is_same(certificate->profile, job->slot.profile);
-}
-
-/* What waits to be installed is the current certificate: core/plan wants it at another
- * target. */
-static bool is_current_again(const struct job *job)
-{
-	return job->issued.id > 0 && job->issued.id == job->current.id;
-}
-
-static bool has_open_order(const struct job *job)
-{
-	_cleanup_(store_order_done) struct store_order order = { 0 };
-
-	return store_order_find_open(job->env->store, job->slot.id, &order, NULL) == 0;
-}
-
-/* That a target does not take the current certificate is no reason to order. */
-static bool needs_order(const struct job *job)
-{
-	if (job->flags & JOB_FORCED)
-		return true;
-	if (job->current.id == 0 || !is_as_wanted(job, &job->current))
-		return true;
-	return job->slot.attempts > 0 &&
-	       (!is_current_again(job) || has_open_order(job));
-}
-
-/* An issued certificate waits for its targets, unless something else is wanted now. A
- * target that fails must not keep the current one from its renewal: that is asked for
- * before the next try. */
-static bool needs_install(const struct job *job)
-{
-	if (job->issued.id == 0 || (job->flags & JOB_FORCED))
-		return false;
-	if (is_current_again(job) && job->slot.attempts > 0)
-		return false;
-	return is_as_wanted(job, &job->issued) &&
-	       job->issued.not_after_usec > loop_wall_now(job->env->loop);
-}
-
-/* A plugin that the domain cannot do without is disabled: an order would be in vain. To
- * enable it makes the slot due at once. */
-static void hold(struct job *job, const char *reason)
-{
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	bool is_news = !job->slot.error || strcmp(job->slot.error, reason) != 0;
-
-	set_state(job, JOB_FAILED);
-	xstrset(&job->slot.error, reason);
-	job->slot.due_usec = usec_add(loop_wall_now(job->env->loop), HOLD_AGAIN_USEC);
-	if (store_slot_save(job->env->store, &job->slot, &err) < 0) {
-		_cleanup_(freep) char *why = err_format(&err);
-		log_error(&job->log, "hold not stored: %s", why);
-	}
-	if (is_news)
-		events_add(job->env->events, LOG_LEVEL_ERROR, "held", job->subject,
-			"%s%s", reason,
-			job->current.id ? "; what is served stays" : "");
-	job_complete(job, false);
-}
 
 static void step_due(struct job *job)
 {
@@ -312,15 +79,15 @@ static void step_due(struct job *job)
 		faults_format_hold(job->env->faults, job->conf, job->domain);
 
 	if (reason) {
-		hold(job, reason);
+		job_hold_for_plugin(job, reason);
 		return;
 	}
-	if (needs_install(job))
-		set_state(job, JOB_INSTALL);
-	else if (needs_order(job))
-		set_state(job, JOB_PREFLIGHT);
+	if (job_needs_install(job))
+		job_set_state(job, JOB_INSTALL);
+	else if (job_needs_order(job))
+		job_set_state(job, JOB_PREFLIGHT);
 	else
-		set_state(job, JOB_RENEWAL_INFO);
+		job_set_state(job, JOB_RENEWAL_INFO);
 	job_step(job);
 }
 
@@ -347,11 +114,11 @@ static void on_renewal_known(const struct renewal_result *result, void *userdata
 	FAULT("renewal-info-answered");
 	if (at > loop_wall_now(job->env->loop)) {
 		job->renewal = renewal_cancel(job->renewal);
-		if (!is_current_again(job)) {
+		if (!job_is_current_again(job)) {
 			save_due(job, wake);
 			return;
 		}
-		set_state(job, JOB_INSTALL);
+		job_set_state(job, JOB_INSTALL);
 		job_step(job);
 		return;
 	}
@@ -360,7 +127,7 @@ static void on_renewal_known(const struct renewal_result *result, void *userdata
 			"the CA asks to renew the %s certificate now: %s",
 			job->slot.key_type, result->explanation_url);
 	job->renewal = renewal_cancel(job->renewal);
-	set_state(job, JOB_PREFLIGHT);
+	job_set_state(job, JOB_PREFLIGHT);
 	job_step(job);
 }
 
@@ -381,22 +148,14 @@ static void step_renewal_info(struct job *job)
 
 /* --- preflight -------------------------------------------------------------------------------- */
 
-static int check_clock(const struct job *job, unsigned flags, struct err *err)
-{
-	if (!job->env->clock)
-		return 0;
-	return clock_watch_check(
-		job->env->clock, authority_get_name(job->authority), flags, err);
-}
-
 static void step_preflight(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	const unsigned flags = job->flags & JOB_FORCED ? CLOCK_WATCH_FORCED : 0;
-	int r = check_clock(job, flags, &err);
+	int r = job_check_clock(job, flags, &err);
 
 	if (r < 0) {
-		job_hold(job, &err);
+		job_hold_for_clock(job, &err);
 		return;
 	}
 	r = store_watch_check(job->env->store_watch, &err);
@@ -404,12 +163,12 @@ static void step_preflight(struct job *job)
 		r = preflight_check(job->env->store, authority_get_name(job->authority),
 			loop_wall_now(job->env->loop), &err);
 	if (r >= 0)
-		r = charge(job, &err);
+		r = job_charge(job, &err);
 	if (r < 0) {
 		job_fail(job, &err);
 		return;
 	}
-	set_state(job, JOB_ACCOUNT);
+	job_set_state(job, JOB_ACCOUNT);
 	job_step(job);
 }
 
@@ -424,7 +183,7 @@ static void on_ensured(const struct err *err, void *userdata)
 		job_fail(job, err);
 		return;
 	}
-	set_state(job, JOB_PLACE);
+	job_set_state(job, JOB_PLACE);
 	job_step(job);
 }
 
@@ -443,7 +202,7 @@ static void on_granted(void *userdata)
 {
 	struct job *job = userdata;
 
-	set_state(job, JOB_ORDER);
+	job_set_state(job, JOB_ORDER);
 	job_step(job);
 }
 
@@ -453,201 +212,9 @@ static void step_place(struct job *job)
 		job->authority, job->current.not_after_usec, on_granted, job);
 }
 
-/* --- the order: its facts are stored before each act ------------------------------------------------- */
-
-/* False: the store does not take it, so the same order will be taken up again. */
-static bool finish_order(struct job *job)
-{
-	_cleanup_(err_done) struct err err = ERR_INIT;
-
-	if (intent_finish(job->intent, &err) >= 0)
-		return true;
-	_cleanup_(freep) char *text = err_format(&err);
-	log_error(&job->log, "end of the order not stored: %s", text);
-	return false;
-}
-
-static bool is_account_gone(const struct acme_order_result *result)
-{
-	return result->problem &&
-	       acme_problem_reaction(result->problem) == ACME_REACTION_ACCOUNT;
-}
-
-/* What an order that was not issued means for the account and for what comes next. */
-static void on_order_refused(struct job *job, const struct acme_order_result *result)
-{
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	bool was_resumed = intent_is_resumed(job->intent);
-	bool is_over = result->outcome == ACME_ORDER_REFUSED;
-	bool is_finished = false;
-
-	err_copy(&err, result->err);
-	err.retry_at_usec = MAX(err.retry_at_usec, result->retry_at_usec);
-	if (job->state == JOB_HELD) {
-		job_hold(job, &err);
-		return;
-	}
-	if (is_account_gone(result)) {
-		_cleanup_(freep) char *text = acme_problem_format(result->problem);
-		authority_stop_account(job->authority, text);
-	}
-	job->acme_order = acme_order_cancel(job->acme_order);
-	if (is_over || (was_resumed && err.kind != ERR_NETWORK))
-		is_finished = finish_order(job);
-	if (is_over && was_resumed && is_finished) {
-		/* What an earlier job left has ended meanwhile: that is no failure. */
-		log_info(&job->log,
-			"the order that was left open is over, ordering anew");
-		job->intent = intent_free(job->intent);
-		job_step(job);
-		return;
-	}
-	job_fail(job, &err);
-}
-
-static void on_order_done(const struct acme_order_result *result, void *userdata)
-{
-	struct job *job = userdata;
-
-	if (result->outcome != ACME_ORDER_ISSUED) {
-		on_order_refused(job, result);
-		return;
-	}
-	job->chain_pem = xmemdup(result->chain_pem, result->chain_len);
-	job->chain_len = result->chain_len;
-	job->acme_order = acme_order_cancel(job->acme_order);
-	job->ticket = authority_leave(job->ticket);
-	set_state(job, JOB_ISSUED);
-	job_step(job);
-}
-
-/* Another job may have found out meanwhile that the account is no more. */
-static int get_client(struct job *job, struct acme_client **ret, struct err *err)
-{
-	*ret = authority_get_client(job->authority);
-	if (*ret)
-		return 0;
-	return err_set_kind(err, ERR_CA, -EACCES,
-		"the account at authority %s has been stopped meanwhile",
-		authority_get_name(job->authority));
-}
-
-static bool has_common_name(const char *a, const char *b)
-{
-	_cleanup_(strv_freep) char **names = strv_split(a);
-	_cleanup_(strv_freep) char **others = strv_split(b);
-
-	for (size_t i = 0; names && names[i]; i++)
-		if (strv_contains(others, names[i]))
-			return true;
-	return false;
-}
-
-/* What this order replaces in the eyes of the CA (RFC 9773 5): the newest that it has
- * issued for the slot, be it proven or not. Owned by the caller; NULL: nothing. */
-static char *format_predecessor(const struct job *job)
-{
-	const struct store_certificate *last =
-		job->issued.id ? &job->issued : &job->current;
-
-	if (last->id == 0 || strcmp(last->authority, job->slot.authority) != 0)
-		return NULL;
-	return has_common_name(last->names, job->slot.names) ? renewal_format_id(last)
-							     : NULL;
-}
-
-/* The last word before newOrder: what comes of it can be stored, and the directory's answer
- * has said what time it is there. What the try was charged with is taken back. */
-static int on_about_to_order(void *userdata, struct err *err)
-{
-	struct job *job = userdata;
-	int r = store_watch_check(job->env->store_watch, err);
-
-	if (r < 0)
-		return r;
-	r = check_clock(job, CLOCK_WATCH_SETTLED, err);
-	if (r >= 0)
-		return 0;
-	job->slot.attempts--;
-	set_state(job, JOB_HELD);
-	return r;
-}
-
-static int start_order(struct job *job, struct acme_client *client, struct err *err)
-{
-	_cleanup_(strv_freep) char **names = strv_split(job->slot.names);
-	_cleanup_(freep) char *replaces = format_predecessor(job);
-	_cleanup_(freep) uint8_t *csr = NULL;
-	size_t csr_len = 0;
-	const struct conf_block *authority = authority_get_block(job->authority);
-	int r = intent_format_csr(job->intent, &csr, &csr_len, err);
-
-	if (r < 0)
-		return r;
-	struct acme_order_params params = {
-		.names = names,
-		.csr = csr,
-		.csr_len = csr_len,
-		.profile = job->slot.profile,
-		.replaces = replaces,
-		.preferred_chain = conf_get_string(job->domain, "preferred_chain"),
-		.resume_url = intent_get_order(job->intent)->url,
-		.solver = solver_get(job->solver),
-		.progress = intent_get_progress(job->intent),
-		.log = &job->log,
-		.deadline_usec = conf_get_duration(authority, "order_timeout"),
-	};
-	return acme_order_start(
-		&job->acme_order, client, &params, on_order_done, job, err);
-}
-
-static void step_order(struct job *job)
-{
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	struct acme_client *client;
-	int r = get_client(job, &client, &err);
-
-	if (r >= 0)
-		r = intent_open(&job->intent, job->env->store, job->env->loop,
-			&job->slot, authority_get_account(job->authority)->id, &err);
-	if (r >= 0) {
-		intent_set_guard(job->intent, on_about_to_order, job);
-		if (check_clock(job, CLOCK_WATCH_SETTLED, NULL) < 0)
-			acme_client_doubt_directory(client);
-		r = start_order(job, client, &err);
-	}
-	if (r < 0)
-		job_fail(job, &err);
-}
+/* --- the order: job_step_order, in job_order.c -------------------------------------------- */
 
 /* --- issued: nothing is served that has not passed here (promise 1) ------------------------------------ */
-
-static int take_chain(struct job *job, struct err *err)
-{
-	struct issued_params params = {
-		.store = job->env->store,
-		.slot = &job->slot,
-		.current = &job->current,
-		.intent = job->intent,
-		.chain_pem = job->chain_pem,
-		.chain_len = job->chain_len,
-		.wall_now_usec = loop_wall_now(job->env->loop),
-		.is_wanted = job->flags & JOB_FORCED,
-	};
-
-	store_certificate_done(&job->issued);
-	job->issued = (struct store_certificate){ 0 };
-	if (*solver_get_note(job->solver))
-		xstrset(&job->slot.challenges, solver_get_note(job->solver));
-	int r = issued_take(&job->issued, &params, err);
-	if (r >= 0)
-		return 0;
-	/* What the CA got wrong would come again; what we could not store may be taken
-	 * up by the next job, without a new order. */
-	if (err->kind == ERR_CA)
-		finish_order(job);
-	return err_wrap(err, r, "what the CA has issued is not taken");
-}
 
 static void step_issued(struct job *job)
 {
@@ -655,12 +222,12 @@ static void step_issued(struct job *job)
 	char date[USEC_RFC3339_MAX];
 
 	/* By a wrong clock it would be rejected; the order stands and will be taken up. */
-	if (check_clock(job, CLOCK_WATCH_SETTLED, &err) < 0) {
+	if (job_check_clock(job, CLOCK_WATCH_SETTLED, &err) < 0) {
 		job->slot.attempts--;
-		job_hold(job, &err);
+		job_hold_for_clock(job, &err);
 		return;
 	}
-	if (take_chain(job, &err) < 0) {
+	if (job_take_chain(job, &err) < 0) {
 		job_fail(job, &err);
 		return;
 	}
@@ -671,7 +238,7 @@ static void step_issued(struct job *job)
 		usec_format_rfc3339(job->issued.not_after_usec, date, sizeof(date)),
 		*solver_get_note(job->solver) ? solver_get_note(job->solver)
 					      : "what the CA knew already");
-	set_state(job, JOB_INSTALL);
+	job_set_state(job, JOB_INSTALL);
 	job_step(job);
 }
 
@@ -689,7 +256,7 @@ static void on_installed(const struct err *install_err, void *userdata)
 	}
 	events_add(job->env->events, LOG_LEVEL_INFO, "installed", job->subject,
 		"%s certificate is installed at every target", job->slot.key_type);
-	set_state(job, JOB_PROVE);
+	job_set_state(job, JOB_PROVE);
 	job_step(job);
 }
 
@@ -713,7 +280,7 @@ static void step_install(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	struct install_params params = get_install_params(job);
-	int r = charge(job, &err);
+	int r = job_charge(job, &err);
 
 	if (r >= 0)
 		r = install_start(&job->install, &params, on_installed, job, &err);
@@ -739,7 +306,7 @@ static void roll_back(struct job *job)
 
 	bool has_current = job->current.id > 0 &&
 			   job->current.not_after_usec > loop_wall_now(job->env->loop);
-	if (is_current_again(job) || (!has_current && !has_stand_in(job)))
+	if (job_is_current_again(job) || (!has_current && !has_stand_in(job)))
 		return;
 	int r = install_roll_back(&params, has_current ? &job->current : NULL, &err);
 	if (r < 0) {
@@ -764,7 +331,7 @@ static void on_proven(const struct err *prove_err, void *userdata)
 		job_fail(job, prove_err);
 		return;
 	}
-	set_state(job, JOB_SERVED);
+	job_set_state(job, JOB_SERVED);
 	job_step(job);
 }
 
@@ -795,7 +362,8 @@ static usec_t due_after_served(struct job *job)
 	if (directory && directory->renewal_info &&
 		!conf_is_set(job->domain, "renew_before"))
 		return loop_wall_now(job->env->loop);
-	return renew_at(&job->issued, job->domain);
+	return renewal_get_by_lifetime(
+		&job->issued, conf_get_duration(job->domain, "renew_before"));
 }
 
 /* What stood in for it is over, and so is what it covered and this one does not. */
@@ -823,7 +391,7 @@ static void step_served(struct job *job)
 	}
 	FAULT("served-stored");
 	settle(job);
-	if (is_current_again(job)) {
+	if (job_is_current_again(job)) {
 		job_complete(job, true);
 		return;
 	}
@@ -845,7 +413,7 @@ static void (*const steps[])(struct job *job) = {
 	[JOB_PREFLIGHT]    = step_preflight,
 	[JOB_ACCOUNT]      = step_account,
 	[JOB_PLACE]        = step_place,
-	[JOB_ORDER]        = step_order,
+	[JOB_ORDER]        = job_step_order,
 	[JOB_ISSUED]       = step_issued,
 	[JOB_INSTALL]      = step_install,
 	[JOB_PROVE]        = step_prove,
@@ -854,7 +422,7 @@ static void (*const steps[])(struct job *job) = {
 
 /* clang-format on */
 
-static void job_step(struct job *job)
+void job_step(struct job *job)
 {
 	steps[job->state](job);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * See manager.h. Start, reload and stop are each told in one function from top to
- * bottom; what is freed is freed in the reverse order of its start.
+ * See manager.h. Start and stop are each told in one function from top to bottom; what is
+ * freed is freed in the reverse order of its start. manager_reload.c and manager_upgrade.c
+ * tell how it changes in between.
  */
-#include "core/manager.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "core/commands.h"
 #include "core/last_good.h"
+#include "core/manager_priv.h"
 #include "core/service.h"
 #include "core/slots.h"
 #include "core/status.h"
@@ -27,11 +27,6 @@
 #define WORKER     "postseal-front"
 
 /* --- small things ------------------------------------------------------------------------ */
-
-static const struct conf_block *root(const struct manager *m)
-{
-	return conf_get_root(m->loaded.conf);
-}
 
 static void log_report(struct manager *m, const struct conf_report *report)
 {
@@ -92,13 +87,6 @@ static struct authority *get_authority(
 	return authorities_get(m->authorities, m->loaded.conf, block, err);
 }
 
-/* What the plugins' host takes from the configuration in force. */
-static void follow_host(struct manager *m)
-{
-	plugin_host_set_deadline(
-		m->loaded.host, conf_get_duration(root(m), "plugin_timeout"));
-}
-
 /* --- building, in the order of dependence --------------------------------------------------- */
 
 static int load(struct manager *m, struct err *err)
@@ -132,7 +120,7 @@ static int open_http(struct manager *m, struct err *err)
 
 static int open_store(struct manager *m, struct err *err)
 {
-	const char *directory = conf_get_string(root(m), "state_directory");
+	const char *directory = conf_get_string(manager_get_root(m), "state_directory");
 	_cleanup_(freep) char *note = xasprintf("%s/%s", directory, CALL_NOTE);
 	const struct rescue_params params = { m->loop, directory, &m->log };
 	int r = make_directory(directory, 0700, err);
@@ -146,7 +134,8 @@ static int open_store(struct manager *m, struct err *err)
 
 static char *format_run_path(const struct manager *m, const char *name)
 {
-	return xasprintf("%s/%s", conf_get_string(root(m), "run_directory"), name);
+	return xasprintf(
+		"%s/%s", conf_get_string(manager_get_root(m), "run_directory"), name);
 }
 
 static int open_rendezvous(struct manager *m, struct err *err)
@@ -159,7 +148,8 @@ static int open_rendezvous(struct manager *m, struct err *err)
 		.userdata = m->served,
 		.log = &m->log,
 	};
-	int r = make_directory(conf_get_string(root(m), "run_directory"), 0755, err);
+	int r = make_directory(
+		conf_get_string(manager_get_root(m), "run_directory"), 0755, err);
 
 	if (r >= 0)
 		r = orphans_new(&m->orphans, &params, err);
@@ -202,10 +192,10 @@ static int open_listeners(struct manager *m, struct err *err)
 
 static int open_fleet(struct manager *m, struct err *err)
 {
-	_cleanup_(freep) char *program = xasprintf(
-		"%s/%s", conf_get_string(root(m), "program_directory"), WORKER);
+	_cleanup_(freep) char *program = xasprintf("%s/%s",
+		conf_get_string(manager_get_root(m), "program_directory"), WORKER);
 	_cleanup_(freep) char *rendezvous = format_run_path(m, RENDEZVOUS);
-	unsigned n = (unsigned)conf_get_int(root(m), "workers");
+	unsigned n = (unsigned)conf_get_int(manager_get_root(m), "workers");
 	long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct fleet_params params = {
 		.loop = m->loop,
@@ -217,62 +207,14 @@ static int open_fleet(struct manager *m, struct err *err)
 		.userdata = m->served,
 		.rendezvous = rendezvous,
 		.generation = m->started_usec,
-		.max_contexts = (uint64_t)conf_get_int(root(m), "context_cache"),
-		.max_connections = (uint64_t)conf_get_int(root(m), "max_connections"),
+		.max_contexts =
+			(uint64_t)conf_get_int(manager_get_root(m), "context_cache"),
+		.max_connections =
+			(uint64_t)conf_get_int(manager_get_root(m), "max_connections"),
 		.log = &m->log,
 	};
 
 	return fleet_new(&m->fleet, &params, err);
-}
-
-/* The store follows the plan, and the index follows both. */
-static int follow_store(struct manager *m, const struct plan *plan,
-	struct slots_change *change, struct err *err)
-{
-	int r = slots_follow_plan(m->store, plan, loop_wall_now(m->loop), change, err);
-
-	if (r >= 0)
-		r = served_load(m->served, err);
-	if (r >= 0)
-		served_follow(m->served, m->loaded.conf);
-	return r;
-}
-
-static bool is_braked(const struct plan *plan, const struct conf *conf, char **ret_text)
-{
-	int64_t percent = conf_get_int(conf_get_root(conf), "change_brake");
-
-	if (!plan_is_braked(plan, percent))
-		return false;
-	free(*ret_text);
-	*ret_text = plan_format_brake(plan, percent);
-	return true;
-}
-
-/* Nobody could say yes to a start: what is served stays, and what would have changed is
- * left alone until somebody does. */
-static int hold_start(struct manager *m, struct plan *plan, struct err *err)
-{
-	m->held = plan;
-	int r = served_load(m->served, err);
-	if (r < 0)
-		return r;
-	served_follow(m->served, m->loaded.conf);
-	served_keep(m->served);
-	return 0;
-}
-
-static int follow_at_start(struct manager *m, struct err *err)
-{
-	_cleanup_(plan_freep) struct plan *plan = NULL;
-	struct slots_change change;
-	int r = plan_new(&plan, m->store, m->loaded.conf, loop_wall_now(m->loop), err);
-
-	if (r < 0)
-		return r;
-	if (is_braked(plan, m->loaded.conf, &m->held_text))
-		return hold_start(m, TAKE_PTR(plan), err);
-	return follow_store(m, plan, &change, err);
 }
 
 static int open_state(struct manager *m, struct err *err)
@@ -282,7 +224,7 @@ static int open_state(struct manager *m, struct err *err)
 	if (r < 0)
 		return r;
 	m->served = served_new(m->store);
-	r = follow_at_start(m, err);
+	r = manager_follow_at_start(m, err);
 	if (r >= 0)
 		r = slots_recover(m->store, loop_wall_now(m->loop), err);
 	if (r > 0)
@@ -315,7 +257,8 @@ static int open_clock(struct manager *m, struct err *err)
 	const struct clock_watch_params params = {
 		.loop = m->loop,
 		.events = m->events,
-		.tolerance_usec = conf_get_duration(root(m), "clock_tolerance"),
+		.tolerance_usec =
+			conf_get_duration(manager_get_root(m), "clock_tolerance"),
 		.on_set = on_clock_set,
 		.userdata = m,
 	};
@@ -356,7 +299,7 @@ static void open_copy(struct manager *m)
 	const struct last_good_params params = {
 		.loop = m->loop,
 		.store = m->store,
-		.directory = conf_get_string(root(m), "state_directory"),
+		.directory = conf_get_string(manager_get_root(m), "state_directory"),
 		.log = &m->log,
 	};
 
@@ -371,7 +314,7 @@ static int open_work(struct manager *m, struct err *err)
 		.store = m->store,
 		.loop = m->loop,
 		.log = &m->log,
-		.keep = (unsigned)conf_get_int(root(m), "events_keep"),
+		.keep = (unsigned)conf_get_int(manager_get_root(m), "events_keep"),
 	};
 
 	m->events = events_new(&events);
@@ -500,8 +443,8 @@ int manager_new(struct manager **ret, struct loop *loop,
 	r = load(m, err);
 	if (r < 0)
 		return r;
-	log_set_level(
-		(enum log_level)(LOG_LEVEL_ERROR + conf_get_int(root(m), "log_level")));
+	log_set_level((enum log_level)(
+		LOG_LEVEL_ERROR + conf_get_int(manager_get_root(m), "log_level")));
 	r = open_state(m, err);
 	if (r >= 0)
 		r = open_rendezvous(m, err);
@@ -515,7 +458,7 @@ int manager_new(struct manager **ret, struct loop *loop,
 	r = open_work(m, err);
 	if (r < 0)
 		return r;
-	follow_host(m);
+	manager_follow_host(m);
 	faults_tell(m->faults, m->events);
 	instances_follow(m->instances, m->loaded.conf);
 	*ret = TAKE_PTR(m);
@@ -562,24 +505,6 @@ struct manager *manager_free(struct manager *m)
 
 /* --- start ------------------------------------------------------------------------------------------ */
 
-/* If it refuses, it stays as it is until somebody restarts us. */
-static void on_rescued(const char *error, void *userdata)
-{
-}
-
-/* By executing ourselves anew: sessions go on, and all begins with the database. */
-static void on_rescue_over(void *userdata)
-{
-	struct manager *m = userdata;
-	_cleanup_(err_done) struct err err = ERR_INIT;
-
-	log_notice(&m->log, "the database can be used again");
-	if (manager_upgrade(m, on_rescued, m, &err) >= 0)
-		return;
-	_cleanup_(freep) char *text = err_format(&err);
-	log_error(&m->log, "restart postseal to use the database again: %s", text);
-}
-
 static void on_fleet_ready(const struct err *err, void *userdata)
 {
 	struct manager *m = userdata;
@@ -591,7 +516,8 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 		return;
 	}
 	m->is_ready = true;
-	orphans_drain(m->orphans, conf_get_duration(root(m), "drain_timeout"));
+	orphans_drain(
+		m->orphans, conf_get_duration(manager_get_root(m), "drain_timeout"));
 	_cleanup_(freep) char *line = status_format_line(m);
 	service_ready(m->service, line);
 	events_add(m->events, LOG_LEVEL_INFO, "started", NULL,
@@ -609,7 +535,7 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 	if (m->rescue) {
 		events_add(m->events, LOG_LEVEL_ERROR, "rescue", NULL, "%s",
 			rescue_get_text(m->rescue));
-		rescue_look(m->rescue, on_rescue_over, m);
+		rescue_look(m->rescue, manager_leave_rescue, m);
 	}
 	if (m->last_good)
 		last_good_follow(m->last_good);
@@ -629,181 +555,6 @@ int manager_start(struct manager *m, struct err *err)
 	if (r >= 0)
 		service_feed_watchdog(m->service);
 	return r;
-}
-
-/* --- reload ------------------------------------------------------------------------------------------- */
-
-static void drop_context(const char *name, void *userdata)
-{
-	fleet_drop_context(userdata, name);
-}
-
-/* From here on nothing may fail but the store: what could has been done before. */
-static int put_in_force(
-	struct manager *m, struct conf *conf, const struct plan *plan, struct err *err)
-{
-	_cleanup_(strv_freep) char **before = fleet_list_listeners(m->fleet);
-	struct conf *old = m->loaded.conf;
-	struct slots_change change;
-
-	schedule_follow(m->schedule, conf, false);
-	leftovers_stop(m->leftovers);
-	m->loaded.conf = conf;
-	m->env.conf = conf;
-	m->env.held = NULL;
-	m->held = plan_free(m->held);
-	xstrset(&m->held_text, NULL);
-	follow_host(m);
-	if (instances_follow(m->instances, conf))
-		schedule_follow(m->schedule, conf, true);
-	authorities_follow(m->authorities, conf);
-	clock_watch_set_tolerance(
-		m->clock, conf_get_duration(root(m), "clock_tolerance"));
-	listeners_commit(m->listeners);
-	log_set_level(
-		(enum log_level)(LOG_LEVEL_ERROR + conf_get_int(root(m), "log_level")));
-	int r = follow_store(m, plan, &change, err);
-	fleet_update_names(m->fleet);
-	served_each_changed(m->served, drop_context, m->fleet);
-	fleet_update_listeners(m->fleet, before);
-	if (r >= 0)
-		events_add(m->events, LOG_LEVEL_INFO, "reload", NULL,
-			"configuration in force: %u slots added, %u changed, %u removed",
-			change.added, change.changed, change.removed);
-	leftovers_run(m->leftovers);
-	schedule_run(m->schedule);
-	conf_unref(old);
-	return r;
-}
-
-/* What is read once, at the start: better said than silently left as it was. */
-static void warn_of_start_settings(
-	const struct manager *m, const struct conf *conf, struct conf_report *report)
-{
-	static const char *const names[] = { "workers", "max_connections",
-		"context_cache", "events_keep", "state_directory", "run_directory",
-		"program_directory" };
-	const struct conf_block *now = conf_get_root(conf);
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const char *file = NULL;
-		unsigned line = 0;
-
-		if (strcmp(conf_get_text(root(m), names[i]),
-			    conf_get_text(now, names[i])) == 0)
-			continue;
-		conf_get_place(now, names[i], &file, &line);
-		conf_report_warning(report, file ? file : "postseal.conf", line,
-			names[i],
-			"has changed, which takes effect at the next start only");
-	}
-}
-
-int manager_plan(struct manager *m, struct conf **ret_conf, struct plan **ret,
-	struct conf_report *report, struct err *err)
-{
-	_cleanup_(conf_unrefp) struct conf *conf = NULL;
-	int r = load_again(&conf, &m->loaded, &m->load, report);
-
-	if (r >= 0)
-		r = plan_new(ret, m->store, conf, loop_wall_now(m->loop), err);
-	if (r < 0)
-		return r;
-	*ret_conf = TAKE_PTR(conf);
-	return 0;
-}
-
-static int reload(
-	struct manager *m, unsigned flags, struct conf_report *report, struct err *err)
-{
-	_cleanup_(conf_unrefp) struct conf *conf = NULL;
-	_cleanup_(plan_freep) struct plan *plan = NULL;
-
-	if (m->is_stopping)
-		return err_set(err, -ESHUTDOWN, "postseald is about to end");
-	int r = store_watch_check(m->store_watch, err);
-	if (r >= 0)
-		r = manager_plan(m, &conf, &plan, report, err);
-	if (r < 0)
-		return r;
-	if (!(flags & MANAGER_YES) && is_braked(plan, conf, &m->held_text))
-		return MANAGER_E_HELD;
-	r = listeners_prepare(m->listeners, conf, err);
-	if (r < 0)
-		return r;
-	warn_of_start_settings(m, conf, report);
-	return put_in_force(m, TAKE_PTR(conf), plan, err);
-}
-
-int manager_reload(
-	struct manager *m, unsigned flags, struct conf_report *report, struct err *err)
-{
-	_cleanup_(freep) char *line = NULL;
-
-	service_reloading(m->service, loop_now(m->loop));
-	int r = reload(m, flags, report, err);
-	if (r < 0) {
-		_cleanup_(freep) char *text =
-			err && err_is_set(err)
-				? err_format(err)
-				: xasprintf("%zu error%s", report->n_errors,
-					  report->n_errors == 1 ? "" : "s");
-		events_add(m->events, LOG_LEVEL_ERROR, "reload", NULL,
-			"refused, the configuration in force stays: %s", text);
-	}
-	if (r == MANAGER_E_HELD)
-		events_add(m->events, LOG_LEVEL_WARNING, "held", NULL,
-			"the configuration in force stays: %s", m->held_text);
-	line = status_format_line(m);
-	service_ready(m->service, line);
-	return r;
-}
-
-/* --- upgrade --------------------------------------------------------------------------------------------- */
-
-/* RELOADING until the new image is ready. What is written to who asked leaves first. */
-static void leave_for_exec(struct manager *m)
-{
-	events_add(m->events, LOG_LEVEL_NOTICE, "upgrade", NULL,
-		"postseal %s gives way to what is installed at %s", PACKAGE_VERSION,
-		m->self->program);
-	m->is_upgrading = true;
-	service_reloading(m->service, loop_now(m->loop));
-	loop_exit(m->loop, 0);
-}
-
-static void on_upgrade_checked(const char *error, void *userdata)
-{
-	struct manager *m = userdata;
-	upgrade_done_fn *done = TAKE_PTR(m->upgrade_done);
-
-	if (!error && m->is_stopping)
-		error = "postseald is about to end";
-	if (error)
-		events_add(m->events, LOG_LEVEL_ERROR, "upgrade", NULL,
-			"refused, postseal %s goes on: %s", PACKAGE_VERSION, error);
-	done(error, m->upgrade_userdata);
-	m->upgrade = upgrade_check_cancel(m->upgrade);
-	if (!error)
-		leave_for_exec(m);
-}
-
-int manager_upgrade(
-	struct manager *m, upgrade_done_fn *done, void *userdata, struct err *err)
-{
-	if (m->upgrade || m->is_upgrading)
-		return err_set(err, -EBUSY, "an upgrade is under way");
-	if (m->is_stopping)
-		return err_set(err, -ESHUTDOWN, "postseald is about to end");
-	m->upgrade_done = done;
-	m->upgrade_userdata = userdata;
-	return upgrade_check_start(
-		&m->upgrade, m->loop, m->self, on_upgrade_checked, m, err);
-}
-
-void manager_cancel_upgrade(struct manager *m)
-{
-	m->upgrade = upgrade_check_cancel(m->upgrade);
 }
 
 /* --- stop ------------------------------------------------------------------------------------------------ */
@@ -828,7 +579,7 @@ void manager_stop(struct manager *m)
 	m->is_stopping = true;
 	service_stopping(m->service, "waiting for live sessions to end");
 	schedule_stop(m->schedule);
-	usec_t timeout = conf_get_duration(root(m), "drain_timeout");
+	usec_t timeout = conf_get_duration(manager_get_root(m), "drain_timeout");
 	m->n_ending = 2;
 	fleet_drain(m->fleet, timeout, on_drained, m);
 	orphans_stop(m->orphans, timeout, on_drained, m);

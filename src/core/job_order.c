@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The job's order: its facts are stored before each act, so that the next job goes on with
+ * the same order and the same key; and what has come of it is taken or refused.
+ */
+#include <errno.h>
+
+#include "acme/order.h"
+#include "core/intent.h"
+#include "core/issued.h"
+#include "core/job_priv.h"
+#include "core/solver.h"
+#include "util/mem.h"
+
+int job_check_clock(const struct job *job, unsigned flags, struct err *err)
+{
+	if (!job->env->clock)
+		return 0;
+	return clock_watch_check(
+		job->env->clock, authority_get_name(job->authority), flags, err);
+}
+
+/* False: the store does not take it, so the same order will be taken up again. */
+static bool finish_order(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (intent_finish(job->intent, &err) >= 0)
+		return true;
+	_cleanup_(freep) char *text = err_format(&err);
+	log_error(&job->log, "end of the order not stored: %s", text);
+	return false;
+}
+
+static bool is_account_gone(const struct acme_order_result *result)
+{
+	return result->problem &&
+	       acme_problem_reaction(result->problem) == ACME_REACTION_ACCOUNT;
+}
+
+/* What an order that was not issued means for the account and for what comes next. */
+static void on_order_refused(struct job *job, const struct acme_order_result *result)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	bool was_resumed = intent_is_resumed(job->intent);
+	bool is_over = result->outcome == ACME_ORDER_REFUSED;
+	bool is_finished = false;
+
+	err_copy(&err, result->err);
+	err.retry_at_usec = MAX(err.retry_at_usec, result->retry_at_usec);
+	if (job->state == JOB_HELD) {
+		job_hold_for_clock(job, &err);
+		return;
+	}
+	if (is_account_gone(result)) {
+		_cleanup_(freep) char *text = acme_problem_format(result->problem);
+		authority_stop_account(job->authority, text);
+	}
+	job->acme_order = acme_order_cancel(job->acme_order);
+	if (is_over || (was_resumed && err.kind != ERR_NETWORK))
+		is_finished = finish_order(job);
+	if (is_over && was_resumed && is_finished) {
+		/* What an earlier job left has ended meanwhile: that is no failure. */
+		log_info(&job->log,
+			"the order that was left open is over, ordering anew");
+		job->intent = intent_free(job->intent);
+		job_step(job);
+		return;
+	}
+	job_fail(job, &err);
+}
+
+static void on_order_done(const struct acme_order_result *result, void *userdata)
+{
+	struct job *job = userdata;
+
+	if (result->outcome != ACME_ORDER_ISSUED) {
+		on_order_refused(job, result);
+		return;
+	}
+	job->chain_pem = xmemdup(result->chain_pem, result->chain_len);
+	job->chain_len = result->chain_len;
+	job->acme_order = acme_order_cancel(job->acme_order);
+	job->ticket = authority_leave(job->ticket);
+	job_set_state(job, JOB_ISSUED);
+	job_step(job);
+}
+
+/* Another job may have found out meanwhile that the account is no more. */
+static int get_client(struct job *job, struct acme_client **ret, struct err *err)
+{
+	*ret = authority_get_client(job->authority);
+	if (*ret)
+		return 0;
+	return err_set_kind(err, ERR_CA, -EACCES,
+		"the account at authority %s has been stopped meanwhile",
+		authority_get_name(job->authority));
+}
+
+/* The last word before newOrder: what comes of it can be stored, and the directory's answer
+ * has said what time it is there. What the try was charged with is taken back. */
+static int on_about_to_order(void *userdata, struct err *err)
+{
+	struct job *job = userdata;
+	int r = store_watch_check(job->env->store_watch, err);
+
+	if (r < 0)
+		return r;
+	r = job_check_clock(job, CLOCK_WATCH_SETTLED, err);
+	if (r >= 0)
+		return 0;
+	job->slot.attempts--;
+	job_set_state(job, JOB_HELD);
+	return r;
+}
+
+static int start_order(struct job *job, struct acme_client *client, struct err *err)
+{
+	_cleanup_(strv_freep) char **names = strv_split(job->slot.names);
+	_cleanup_(freep) char *replaces = job_format_predecessor(job);
+	_cleanup_(freep) uint8_t *csr = NULL;
+	size_t csr_len = 0;
+	const struct conf_block *authority = authority_get_block(job->authority);
+	int r = intent_format_csr(job->intent, &csr, &csr_len, err);
+
+	if (r < 0)
+		return r;
+	struct acme_order_params params = {
+		.names = names,
+		.csr = csr,
+		.csr_len = csr_len,
+		.profile = job->slot.profile,
+		.replaces = replaces,
+		.preferred_chain = conf_get_string(job->domain, "preferred_chain"),
+		.resume_url = intent_get_order(job->intent)->url,
+		.solver = solver_get(job->solver),
+		.progress = intent_get_progress(job->intent),
+		.log = &job->log,
+		.deadline_usec = conf_get_duration(authority, "order_timeout"),
+	};
+	return acme_order_start(
+		&job->acme_order, client, &params, on_order_done, job, err);
+}
+
+void job_step_order(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct acme_client *client;
+	int r = get_client(job, &client, &err);
+
+	if (r >= 0)
+		r = intent_open(&job->intent, job->env->store, job->env->loop,
+			&job->slot, authority_get_account(job->authority)->id, &err);
+	if (r >= 0) {
+		intent_set_guard(job->intent, on_about_to_order, job);
+		if (job_check_clock(job, CLOCK_WATCH_SETTLED, NULL) < 0)
+			acme_client_doubt_directory(client);
+		r = start_order(job, client, &err);
+	}
+	if (r < 0)
+		job_fail(job, &err);
+}
+
+int job_take_chain(struct job *job, struct err *err)
+{
+	struct issued_params params = {
+		.store = job->env->store,
+		.slot = &job->slot,
+		.current = &job->current,
+		.intent = job->intent,
+		.chain_pem = job->chain_pem,
+		.chain_len = job->chain_len,
+		.wall_now_usec = loop_wall_now(job->env->loop),
+		.is_wanted = job->flags & JOB_FORCED,
+	};
+
+	store_certificate_done(&job->issued);
+	job->issued = (struct store_certificate){ 0 };
+	if (*solver_get_note(job->solver))
+		xstrset(&job->slot.challenges, solver_get_note(job->solver));
+	int r = issued_take(&job->issued, &params, err);
+	if (r >= 0)
+		return 0;
+	/* What the CA got wrong would come again; what we could not store may be taken
+	 * up by the next job, without a new order. */
+	if (err->kind == ERR_CA)
+		finish_order(job);
+	return err_wrap(err, r, "what the CA has issued is not taken");
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What manager.c shares with manager_reload.c and manager_upgrade.c. */
+#pragma once
+
+#include "core/manager.h"
+
+static inline const struct conf_block *manager_get_root(const struct manager *m)
+{
+	return conf_get_root(m->loaded.conf);
+}
+
+/* --- manager_reload.c --- */
+
+/* What the plugins' host takes from the configuration in force. */
+void manager_follow_host(struct manager *m);
+/* Store and index follow the configuration, unless the brake holds it (m->held). */
+int manager_follow_at_start(struct manager *m, struct err *err);
+
+/* --- manager_upgrade.c --- */
+
+/* The database can be used again: by executing ourselves anew sessions go on, and all
+ * begins with it. userdata: the manager. */
+void manager_leave_rescue(void *userdata);
