@@ -11,6 +11,7 @@
 
 #include "core/aftermath.h"
 #include "core/image.h"
+#include "core/key_maker.h"
 #include "core/settings.h"
 #include "core/upgrade.h"
 #include "link/command.h"
@@ -19,6 +20,7 @@
 struct arguments {
 	const char *directory;
 	const char *ended_unit; /* after its end: aftermath_end; else NULL */
+	const char *key_type;   /* asked by the manager: key_maker_answer; else NULL */
 	bool is_check;          /* asked by an older build: upgrade_answer */
 	char **overrides;       /* owned */
 };
@@ -43,6 +45,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "end-workers", required_argument, NULL, 'e' },
+		{ KEY_MAKER_OPTION, required_argument, NULL, 'k' },
 		{ UPGRADE_CHECK, no_argument, NULL, 'u' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -58,6 +61,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 			break;
 		case 'e':
 			ret->ended_unit = optarg;
+			break;
+		case 'k':
+			ret->key_type = optarg;
 			break;
 		case 'u':
 			ret->is_check = true;
@@ -109,6 +115,8 @@ static int run(const struct arguments *arguments, char **argv, struct err *err)
 	if (arguments->is_check)
 		return upgrade_answer(&params);
 	harden();
+	if (arguments->key_type)
+		return key_maker_answer(arguments->key_type);
 	return image_run(&params, argv, err);
 }
 
@@ -119,8 +127,9 @@ int main(int argc, char **argv)
 	int r = parse_arguments(argc, argv, &arguments);
 
 	if (r < 0) {
-		log_open("postseald",
-			arguments.is_check ? LOG_TARGET_STDERR : LOG_TARGET_AUTO);
+		log_open("postseald", arguments.is_check || arguments.key_type
+					      ? LOG_TARGET_STDERR
+					      : LOG_TARGET_AUTO);
 		r = run(&arguments, argv, &err);
 	}
 	strv_free(arguments.overrides);

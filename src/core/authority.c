@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "acme/account.h"
+#include "core/key_maker.h"
 #include "core/signer.h"
 #include "util/fault.h"
 #include "util/list.h"
@@ -40,6 +41,7 @@ struct authority {
 	bool is_ensured;
 
 	/* operations */
+	struct key_maker *key_maker;       /* owned; of the first account's key */
 	struct acme_account *registration; /* owned */
 	struct list ensures;               /* authority_ensure.entry */
 
@@ -113,6 +115,7 @@ static void retire_client(struct authority *a)
 {
 	struct retired *retired = xnew(struct retired);
 
+	a->key_maker = key_maker_cancel(a->key_maker);
 	a->registration = acme_account_cancel(a->registration);
 	a->is_ensured = false;
 	retired->client = TAKE_PTR(a->client);
@@ -255,21 +258,6 @@ static int load_account(struct authority *a, struct err *err)
 		conf_get_string(a->block, "directory"), &a->account, err);
 }
 
-static int make_account(struct authority *a, struct err *err)
-{
-	_cleanup_(key_freep) struct key *key = NULL;
-	enum key_type type =
-		key_type_parse(conf_get_string(a->block, "account_key_type"));
-	int r = key_generate(&key, type, err);
-
-	if (r < 0)
-		return r;
-	FAULT("account-key-made");
-	r = add_account(a, key, err);
-	FAULT("account-key-stored");
-	return r;
-}
-
 /* What was begun with the other key is over: both rows change, or none. */
 static int replace_account(struct authority *a, const struct key *key, struct err *err)
 {
@@ -303,7 +291,7 @@ static int check_import(struct authority *a, struct err *err)
 		return err_set_kind(err, ERR_CONFIG, -EEXIST,
 			"authority %s has the account %s already; it is not replaced",
 			a->name, a->account.url);
-	if (a->registration || a->n_inside > 0)
+	if (a->key_maker || a->registration || a->n_inside > 0)
 		return err_set_kind(err, ERR_CONFIG, -EBUSY,
 			"authority %s is being asked with the key that it has; try again in a minute",
 			a->name);
@@ -425,15 +413,12 @@ static int register_start(struct authority *a, struct err *err)
 		&a->registration, a->client, &params, on_account_done, a, err);
 }
 
-/* 0: under way, or done already (is_ensured). */
-static int ensure(struct authority *a, unsigned flags, struct err *err)
+/* There is an account of ours, maybe one that the CA has not heard of. 0: under way, or
+ * done already (is_ensured). */
+static int ensure_registered(struct authority *a, unsigned flags, struct err *err)
 {
-	int r = load_account(a, err);
+	int r = 0;
 
-	if (r == STORE_E_NOT_FOUND)
-		r = make_account(a, err);
-	if (r < 0)
-		return r;
 	if (a->account.status == STORE_ACCOUNT_STOPPED && !(flags & AUTHORITY_CREATE))
 		return err_set_kind(err, ERR_CA, -EACCES,
 			"the account is stopped: %s; register anew by: postsealctl account create %s",
@@ -449,6 +434,51 @@ static int ensure(struct authority *a, unsigned flags, struct err *err)
 		return 0;
 	}
 	return a->registration ? 0 : register_start(a, err);
+}
+
+static void on_key_made(const struct key_maker_result *result, void *userdata)
+{
+	struct authority *a = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	int r = 0;
+
+	if (result->key) {
+		FAULT("account-key-made");
+		r = add_account(a, result->key, &err);
+		FAULT("account-key-stored");
+	} else {
+		err_copy(&err, result->err);
+		r = err.code;
+	}
+	a->key_maker = key_maker_cancel(a->key_maker);
+	if (r >= 0)
+		r = ensure_registered(a, 0, &err);
+	if (r < 0) {
+		err_wrap(&err, r, "authority %s", a->name);
+		complete_all(a, &err);
+	}
+}
+
+static int make_key(struct authority *a, struct err *err)
+{
+	const struct key_maker_params params = {
+		.loop = a->loop,
+		.type = key_type_parse(conf_get_string(a->block, "account_key_type")),
+	};
+
+	if (a->key_maker)
+		return 0;
+	return key_maker_start(&a->key_maker, &params, on_key_made, a, err);
+}
+
+/* 0: under way, or done already (is_ensured). */
+static int ensure(struct authority *a, unsigned flags, struct err *err)
+{
+	int r = load_account(a, err);
+
+	if (r == STORE_E_NOT_FOUND)
+		return make_key(a, err);
+	return r < 0 ? r : ensure_registered(a, flags, err);
 }
 
 int authority_ensure_start(struct authority_ensure **ret, struct authority *a,

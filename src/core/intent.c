@@ -126,66 +126,61 @@ static int on_stored(const struct store_authorization *stored, void *userdata)
 	return 0;
 }
 
-/* 0: taken up. STORE_E_NOT_FOUND: there is none that fits. */
-static int find_open(struct intent *intent, const struct store_slot *slot,
-	int64_t account_id, struct err *err)
+static struct intent *intent_new(const struct intent_params *params)
 {
-	int r = store_order_find_open(intent->store, slot->id, &intent->order, err);
+	struct intent *intent = xnew(struct intent);
 
-	if (r != 0)
-		return r;
-	if (intent->order.account_id != account_id ||
-		strcmp(intent->order.names, slot->names) != 0) {
-		r = intent_finish(intent, err);
-		store_order_done(&intent->order);
-		intent->order = (struct store_order){ 0 };
-		return r < 0 ? r : STORE_E_NOT_FOUND;
-	}
-	intent->is_resumed = intent->order.url != NULL;
-	return store_authorization_each(
-		intent->store, intent->order.id, on_stored, intent, err);
-}
-
-static int add_new(struct intent *intent, const struct store_slot *slot,
-	int64_t account_id, struct err *err)
-{
-	_cleanup_(key_freep) struct key *key = NULL;
-	int r = key_generate(&key, key_type_parse(slot->key_type), err);
-
-	intent->order = (struct store_order){
-		.slot_id = slot->id,
-		.account_id = account_id,
-		.names = xstrdup(slot->names),
-		.state = xstrdup(acme_order_state_name(ACME_ORDER_NEW)),
-	};
-	if (r >= 0)
-		r = key_format_pem(key, &intent->order.key_pem, err);
-	FAULT("order-key-made");
-	if (r >= 0)
-		r = store_order_add(intent->store, &intent->order, err);
-	FAULT("order-key-stored");
-	if (r >= 0)
-		r = store_ledger_count(intent->store, slot->authority, LEDGER_ORDER, "",
-			loop_wall_now(intent->loop), err);
-	return r;
-}
-
-int intent_open(struct intent **ret, struct store *store, struct loop *loop,
-	const struct store_slot *slot, int64_t account_id, struct err *err)
-{
-	_cleanup_(intent_freep) struct intent *intent = xnew(struct intent);
-	int r;
-
-	intent->store = store;
-	intent->loop = loop;
+	intent->store = params->store;
+	intent->loop = params->loop;
 	intent->progress = (struct acme_progress){
 		.order_changed = on_order_changed,
 		.authz_changed = on_authz_changed,
 		.userdata = intent,
 	};
-	r = find_open(intent, slot, account_id, err);
-	if (r == STORE_E_NOT_FOUND)
-		r = add_new(intent, slot, account_id, err);
+	return intent;
+}
+
+int intent_find(
+	struct intent **ret, const struct intent_params *params, struct err *err)
+{
+	_cleanup_(intent_freep) struct intent *intent = intent_new(params);
+	struct store_order *order = &intent->order;
+	int r = store_order_find_open(params->store, params->slot->id, order, err);
+
+	if (r != 0)
+		return r;
+	if (order->account_id != params->account_id ||
+		strcmp(order->names, params->slot->names) != 0) {
+		r = intent_finish(intent, err);
+		return r < 0 ? r : STORE_E_NOT_FOUND;
+	}
+	intent->is_resumed = order->url != NULL;
+	r = store_authorization_each(params->store, order->id, on_stored, intent, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(intent);
+	return 0;
+}
+
+int intent_add(struct intent **ret, const struct intent_params *params,
+	const struct key *key, struct err *err)
+{
+	_cleanup_(intent_freep) struct intent *intent = intent_new(params);
+
+	intent->order = (struct store_order){
+		.slot_id = params->slot->id,
+		.account_id = params->account_id,
+		.names = xstrdup(params->slot->names),
+		.state = xstrdup(acme_order_state_name(ACME_ORDER_NEW)),
+	};
+	int r = key_format_pem(key, &intent->order.key_pem, err);
+	FAULT("order-key-made");
+	if (r >= 0)
+		r = store_order_add(params->store, &intent->order, err);
+	FAULT("order-key-stored");
+	if (r >= 0)
+		r = store_ledger_count(params->store, params->slot->authority,
+			LEDGER_ORDER, "", loop_wall_now(params->loop), err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(intent);

@@ -14,10 +14,20 @@
 
 struct intent;
 
-/* The open one of the slot, if it is for the same names and account; else a new row with
- * a key of its own. What does not fit is closed. */
-int intent_open(struct intent **ret, struct store *store, struct loop *loop,
-	const struct store_slot *slot, int64_t account_id, struct err *err);
+struct intent_params {
+	struct store *store; /* borrowed, as the loop */
+	struct loop *loop;
+	const struct store_slot *slot; /* only looked at */
+	int64_t account_id;
+};
+
+/* The open one of the slot, if it is for the same names and account; what does not fit is
+ * closed. STORE_E_NOT_FOUND: there is none. */
+int intent_find(
+	struct intent **ret, const struct intent_params *params, struct err *err);
+/* A new one with that key. */
+int intent_add(struct intent **ret, const struct intent_params *params,
+	const struct key *key, struct err *err);
 struct intent *intent_free(struct intent *intent);
 DEFINE_CLEANUP(struct intent *, intent_free)
 

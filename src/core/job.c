@@ -11,7 +11,9 @@
  *    │             ▼
  *    │           PLACE                       one of max_orders at this CA
  *    │             ▼
- *    │           ORDER                       RFC 8555 7.4; key and intent are stored first
+ *    │          INTENT                       key and names are stored before the order
+ *    │             ▼
+ *    │           ORDER                       RFC 8555 7.4
  *    │             ▼
  *    │          ISSUED                       checked, rehearsed, stored in one transaction
  *    │ issued      ▼
@@ -31,7 +33,7 @@
 
 #include "acme/order.h"
 #include "core/install.h"
-#include "core/intent.h"
+#include "core/intent_open.h"
 #include "core/issued.h"
 #include "core/job_priv.h"
 #include "core/last_good.h"
@@ -53,6 +55,7 @@ static const char *const state_names[] = {
 	[JOB_PREFLIGHT]    = "checking what stands against an order",
 	[JOB_ACCOUNT]      = "making sure of the account",
 	[JOB_PLACE]        = "waiting for a place at the CA",
+	[JOB_INTENT]       = "making a key",
 	[JOB_ORDER]        = "ordering",
 	[JOB_ISSUED]       = "checking what was issued",
 	[JOB_INSTALL]      = "installing",
@@ -202,7 +205,7 @@ static void on_granted(void *userdata)
 {
 	struct job *job = userdata;
 
-	job_set_state(job, JOB_ORDER);
+	job_set_state(job, JOB_INTENT);
 	job_step(job);
 }
 
@@ -212,7 +215,7 @@ static void step_place(struct job *job)
 		job->authority, job->current.not_after_usec, on_granted, job);
 }
 
-/* --- the order: job_step_order, in job_order.c -------------------------------------------- */
+/* --- intent and order: job_step_intent, job_step_order, in job_order.c -------------------------------------------- */
 
 /* --- issued: nothing is served that has not passed here (promise 1) ------------------------------------ */
 
@@ -413,6 +416,7 @@ static void (*const steps[])(struct job *job) = {
 	[JOB_PREFLIGHT]    = step_preflight,
 	[JOB_ACCOUNT]      = step_account,
 	[JOB_PLACE]        = step_place,
+	[JOB_INTENT]       = job_step_intent,
 	[JOB_ORDER]        = job_step_order,
 	[JOB_ISSUED]       = step_issued,
 	[JOB_INSTALL]      = step_install,
@@ -427,12 +431,17 @@ void job_step(struct job *job)
 	steps[job->state](job);
 }
 
-static void on_begin(void *userdata)
+static void on_step_later(void *userdata)
 {
 	struct job *job = userdata;
 
 	job->defer = loop_defer_free(job->defer);
 	job_step(job);
+}
+
+void job_step_later(struct job *job)
+{
+	job->defer = loop_defer_new(job->env->loop, on_step_later, job);
 }
 
 /* The facts as the store has them. */
@@ -512,7 +521,7 @@ int job_start(struct job **ret, const struct job_params *params, job_done_fn *do
 		.log = &job->log,
 	};
 	job->solver = solver_new(&solver);
-	job->defer = loop_defer_new(env->loop, on_begin, job);
+	job_step_later(job);
 	*ret = TAKE_PTR(job);
 	return 0;
 }
@@ -524,6 +533,7 @@ struct job *job_cancel(struct job *job)
 	prove_cancel(job->prove);
 	install_cancel(job->install);
 	acme_order_cancel(job->acme_order);
+	intent_open_cancel(job->intent_open);
 	authority_leave(job->ticket);
 	authority_ensure_cancel(job->ensure);
 	renewal_cancel(job->renewal);

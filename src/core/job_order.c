@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "acme/order.h"
-#include "core/intent.h"
+#include "core/intent_open.h"
 #include "core/issued.h"
 #include "core/job_priv.h"
 #include "core/solver.h"
@@ -19,6 +19,56 @@ int job_check_clock(const struct job *job, unsigned flags, struct err *err)
 	return clock_watch_check(
 		job->env->clock, authority_get_name(job->authority), flags, err);
 }
+
+/* --- the intent: its key and names are stored before anything is ordered ------------------- */
+
+/* Another job may have found out meanwhile that the account is no more. */
+static int get_client(struct job *job, struct acme_client **ret, struct err *err)
+{
+	*ret = authority_get_client(job->authority);
+	if (*ret)
+		return 0;
+	return err_set_kind(err, ERR_CA, -EACCES,
+		"the account at authority %s has been stopped meanwhile",
+		authority_get_name(job->authority));
+}
+
+static void on_intent_open(const struct intent_open_result *result, void *userdata)
+{
+	struct job *job = userdata;
+
+	job->intent_open = intent_open_cancel(job->intent_open);
+	if (!result->intent) {
+		job_fail(job, result->err);
+		return;
+	}
+	job->intent = result->intent;
+	job_set_state(job, JOB_ORDER);
+	job_step(job);
+}
+
+static int start_intent(struct job *job, struct err *err)
+{
+	const struct intent_params params = {
+		.store = job->env->store,
+		.loop = job->env->loop,
+		.slot = &job->slot,
+		.account_id = authority_get_account(job->authority)->id,
+	};
+
+	return intent_open_start(&job->intent_open, &params, on_intent_open, job, err);
+}
+
+void job_step_intent(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct acme_client *client;
+
+	if (get_client(job, &client, &err) < 0 || start_intent(job, &err) < 0)
+		job_fail(job, &err);
+}
+
+/* --- the order ------------------------------------------------------------------------------- */
 
 /* False: the store does not take it, so the same order will be taken up again. */
 static bool finish_order(struct job *job)
@@ -64,6 +114,7 @@ static void on_order_refused(struct job *job, const struct acme_order_result *re
 		log_info(&job->log,
 			"the order that was left open is over, ordering anew");
 		job->intent = intent_free(job->intent);
+		job_set_state(job, JOB_INTENT);
 		job_step(job);
 		return;
 	}
@@ -83,18 +134,8 @@ static void on_order_done(const struct acme_order_result *result, void *userdata
 	job->acme_order = acme_order_cancel(job->acme_order);
 	job->ticket = authority_leave(job->ticket);
 	job_set_state(job, JOB_ISSUED);
-	job_step(job);
-}
-
-/* Another job may have found out meanwhile that the account is no more. */
-static int get_client(struct job *job, struct acme_client **ret, struct err *err)
-{
-	*ret = authority_get_client(job->authority);
-	if (*ret)
-		return 0;
-	return err_set_kind(err, ERR_CA, -EACCES,
-		"the account at authority %s has been stopped meanwhile",
-		authority_get_name(job->authority));
+	/* What the CA's answer has cost is enough for one turn. */
+	job_step_later(job);
 }
 
 /* The last word before newOrder: what comes of it can be stored, and the directory's answer
@@ -148,9 +189,6 @@ void job_step_order(struct job *job)
 	struct acme_client *client;
 	int r = get_client(job, &client, &err);
 
-	if (r >= 0)
-		r = intent_open(&job->intent, job->env->store, job->env->loop,
-			&job->slot, authority_get_account(job->authority)->id, &err);
 	if (r >= 0) {
 		intent_set_guard(job->intent, on_about_to_order, job);
 		if (job_check_clock(job, CLOCK_WATCH_SETTLED, NULL) < 0)

@@ -13,6 +13,7 @@ enum job_state {
 	JOB_PREFLIGHT,    /* looking for what stands against it */
 	JOB_ACCOUNT,      /* making sure of the account */
 	JOB_PLACE,        /* waiting for a place among max_orders */
+	JOB_INTENT,       /* finding the open one, or making a key for a new one */
 	JOB_ORDER,        /* the order is under way */
 	JOB_ISSUED,       /* checking and storing what came */
 	JOB_INSTALL,      /* handing it to each target */
@@ -39,6 +40,7 @@ struct job {
 	struct renewal *renewal;
 	struct authority_ensure *ensure;
 	struct authority_ticket *ticket;
+	struct intent_open *intent_open;
 	struct acme_order *acme_order;
 	struct install *install;
 	struct prove *prove;
@@ -62,6 +64,8 @@ struct job {
 void job_set_state(struct job *job, enum job_state state);
 /* Does what the state says. May end the job. */
 void job_step(struct job *job);
+/* The same on a turn of its own. */
+void job_step_later(struct job *job);
 
 /* --- job_want.c --- */
 
@@ -79,6 +83,7 @@ char *job_format_predecessor(const struct job *job);
 
 /* May this clock be trusted with an order? flags: CLOCK_WATCH_. */
 int job_check_clock(const struct job *job, unsigned flags, struct err *err);
+void job_step_intent(struct job *job);
 void job_step_order(struct job *job);
 /* Checks and stores what was issued, in one transaction: job->issued. */
 int job_take_chain(struct job *job, struct err *err);

@@ -217,6 +217,8 @@ static bool read_output(struct exec *op)
 		return false;
 	size_t room = op->output.max_bytes - op->output.len;
 	buf_append(&op->output, chunk, MIN((size_t)n, room));
+	if (op->output.flags & BUF_SECRET)
+		explicit_bzero(chunk, sizeof(chunk));
 	return true;
 }
 
@@ -349,6 +351,7 @@ int exec_start(struct exec **ret, struct loop *loop, const struct exec_params *p
 		params->deadline_usec ? params->deadline_usec : DEADLINE_DEFAULT;
 	op->output.max_bytes =
 		params->max_output_bytes ? params->max_output_bytes : OUTPUT_DEFAULT;
+	op->output.flags = params->is_secret ? BUF_SECRET : 0;
 	int r = open_input(params, &input_fd, err);
 	if (r == 0)
 		r = fork_child(op, params, input_fd, err);

@@ -15,6 +15,7 @@ struct exec_params {
 	const void *input;       /* for its stdin; copied; NULL = /dev/null */
 	size_t input_len;
 	const char *directory; /* NULL = "/" */
+	bool is_secret;        /* the output: overwritten after done */
 	size_t max_output_bytes; /* stdout and stderr together; 0 = 16 KiB; the rest is dropped */
 	usec_t deadline_usec; /* duration; 0 = 60 s; then SIGTERM, after 2 s SIGKILL to the group */
 };

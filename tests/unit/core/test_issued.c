@@ -65,10 +65,21 @@ static void teardown(struct fixture *f)
 /* As the next job would. */
 static void reopen(struct fixture *f, int64_t account_id)
 {
+	const struct intent_params params = {
+		.store = f->store,
+		.loop = f->loop,
+		.slot = &f->slot,
+		.account_id = account_id,
+	};
+	_cleanup_(key_freep) struct key *key = NULL;
+
 	f->intent = intent_free(f->intent);
-	assert_int_equal(
-		intent_open(&f->intent, f->store, f->loop, &f->slot, account_id, NULL),
-		0);
+	int r = intent_find(&f->intent, &params, NULL);
+	if (r == STORE_E_NOT_FOUND) {
+		assert_int_equal(key_generate(&key, KEY_ECDSA_P256, NULL), 0);
+		r = intent_add(&f->intent, &params, key, NULL);
+	}
+	assert_int_equal(r, 0);
 }
 
 /* --- intent -------------------------------------------------------------------------------------- */
