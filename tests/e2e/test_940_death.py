@@ -296,8 +296,9 @@ def test_five_kills(room):
 
 
 @pytest.mark.long
-def test_fifty_kills(room):
-    kill_many(room, kills=50, sessions=500)
+@pytest.mark.parametrize("kills, sessions", [(50, 500), (3, 2000)])
+def test_many_kills(room, kills, sessions):
+    kill_many(room, kills, sessions)
 
 
 # --- upgrade ------------------------------------------------------------------------------
