@@ -136,6 +136,21 @@ def check_slots(database):
     for domain, attempted, due in rows:
         if not WAIT_LEAST <= due - attempted <= WAIT_MOST:
             yield f"{domain} has failed and is due after {(due - attempted) / 10**6:.0f} s"
+    yield from check_time_of_next_look(database)
+
+
+def check_time_of_next_look(database):
+    """Nothing waits for ever: each slot is looked at before its certificate expires, and an
+    order that is open is taken up again with its slot."""
+    rows = database.execute(
+        "SELECT s.domain, s.due_usec, s.expires_usec, s.attempted_usec, o.id FROM slot AS s"
+        " LEFT JOIN acme_order AS o ON o.slot_id = s.id AND o.finished = 0 WHERE s.removed = 0"
+    )
+    for domain, due, expires, attempted, order in rows:
+        if expires and due >= max(expires, attempted + WAIT_MOST):
+            yield f"{domain} is not looked at before its certificate expires"
+        if order and due > attempted + WAIT_MOST:
+            yield f"{domain} has an open order and is not looked at for {due - attempted} us"
 
 
 def check_answers(daemon, database):
@@ -180,3 +195,6 @@ def check_ca(room, daemon, database):
     ).fetchone()[0]
     if issued > expected + daemon.n_starts:
         yield f"{issued} certificates by the CA, {expected} told in {daemon.n_starts} lives"
+    orders = log.count("Added order")
+    if orders > expected + daemon.n_starts:
+        yield f"{orders} orders at the CA, {expected} told in {daemon.n_starts} lives"
