@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "core/manager.h"
+#include "core/service.h"
 
 #define FAILURE_SEC 2
 
@@ -48,6 +49,7 @@ int image_run(const struct load_params *load, char *const *argv, struct err *err
 	struct upgrade_luggage luggage = { 0 };
 	struct upgrade_self self;
 
+	service_hold_numbers();
 	upgrade_self_init(&self, argv);
 	hold_signals();
 	int r = run(load, &self, &luggage, err);

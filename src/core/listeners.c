@@ -6,7 +6,9 @@
 #include "core/listeners.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "core/policy.h"
@@ -132,10 +134,76 @@ void listeners_set_claim(struct listeners *l, listeners_claim_fn *claim, void *u
 	l->claim_userdata = userdata;
 }
 
+/* --- what is handed over --------------------------------------------------------------- */
+
+static bool is_kept(const char *name)
+{
+	return strncmp(name, LISTENERS_KEPT, strlen(LISTENERS_KEPT)) == 0;
+}
+
+/* A name without an address is in no store, a line feed would be a message of its own. */
+static void forget_kept(struct listeners *l, const char *name)
+{
+	if (l->service && is_kept(name) && name[strlen(LISTENERS_KEPT)] &&
+		!strchr(name, '\n'))
+		service_forget_socket(l->service, name);
+}
+
+static char *format_bound(int fd)
+{
+	struct address address = { .len = sizeof(address.sa) };
+	char text[ADDRESS_TEXT_MAX];
+
+	if (getsockname(fd, (struct sockaddr *)&address.sa, &address.len) < 0)
+		return xstrdup("a socket");
+	return xstrdup(address_format(&address, text, sizeof(text)));
+}
+
+static bool has_lost_file(int fd)
+{
+	_cleanup_(freep) char *text = format_bound(fd);
+
+	return strncmp(text, "unix:/", 6) == 0 && access(text + 5, F_OK) < 0;
+}
+
+static bool is_stream_listener(int fd)
+{
+	return sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ||
+	       sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0 ||
+	       sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0;
+}
+
+/* NULL: it can be used. systemd hands sockets over in blocking mode, in which a worker
+ * would hang in accept() while others are waiting for it. */
+static const char *find_fault(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return "is closed";
+	if (!is_stream_listener(fd))
+		return "is not a listening stream socket";
+	if (has_lost_file(fd))
+		return "has lost its file";
+	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+		fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return "cannot be set up";
+	return NULL;
+}
+
 void listeners_adopt(struct listeners *l, const char *name, int fd)
 {
-	struct adopted *a = xnew(struct adopted);
+	const char *fault = find_fault(fd);
 
+	if (fault) {
+		log_warning(
+			&l->log, "what was handed over as %s %s: dropped", name, fault);
+		forget_kept(l, name);
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	struct adopted *a = xnew(struct adopted);
 	a->name = xstrdup(name);
 	a->fd = fd;
 	list_append(&l->adopted, &a->entry);
@@ -153,23 +221,6 @@ static struct socket *find_socket(struct list *sockets, const char *text)
 	return NULL;
 }
 
-static bool is_bound_to(int fd, const struct address *wanted)
-{
-	struct address have = { .len = sizeof(have.sa) };
-	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX];
-
-	if (getsockname(fd, (struct sockaddr *)&have.sa, &have.len) < 0)
-		return false;
-	address_format(&have, a, sizeof(a));
-	address_format(wanted, b, sizeof(b));
-	return strcmp(a, b) == 0;
-}
-
-static bool is_kept(const char *name)
-{
-	return strncmp(name, LISTENERS_KEPT, strlen(LISTENERS_KEPT)) == 0;
-}
-
 static char *format_kept_name(const char *text)
 {
 	char *name = xasprintf(LISTENERS_KEPT "%s", text);
@@ -180,36 +231,76 @@ static char *format_kept_name(const char *text)
 	return name;
 }
 
-/* What has been bound for this listener; fd -1: nothing. */
-static void take_adopted(struct listeners *l, const char *name,
-	const struct address *address, struct socket *ret)
+/* Name NULL: whatever its name is. */
+static struct adopted *find_adopted(
+	struct listeners *l, const char *name, const char *text)
 {
 	struct adopted *a;
 
 	list_foreach(a, &l->adopted, entry) {
-		if (!is_kept(a->name) && strcmp(a->name, name) != 0)
+		_cleanup_(freep) char *bound = format_bound(a->fd);
+
+		if (strcmp(bound, text) != 0)
 			continue;
-		if (!is_bound_to(a->fd, address))
-			continue;
-		ret->fd = TAKE_FD(a->fd);
-		if (!is_kept(a->name))
-			ret->name = TAKE_PTR(a->name);
-		adopted_free(a);
-		return;
+		if (!name || is_kept(a->name) || strcmp(a->name, name) == 0)
+			return a;
 	}
+	return NULL;
+}
+
+/* The store knows it by a name that is not its address's, and would never forget it. */
+static void forget_misnamed(struct listeners *l, const struct adopted *a)
+{
+	_cleanup_(freep) char *bound = format_bound(a->fd);
+	_cleanup_(freep) char *name = format_kept_name(bound);
+
+	if (strcmp(a->name, name) != 0)
+		forget_kept(l, a->name);
+}
+
+/* What has been bound for this listener; fd -1: nothing. */
+static void take_adopted(
+	struct listeners *l, const char *name, const char *text, struct socket *ret)
+{
+	struct adopted *a = find_adopted(l, name, text);
+
+	if (!a)
+		return;
+	if (is_kept(a->name))
+		forget_misnamed(l, a);
+	else
+		ret->name = TAKE_PTR(a->name);
+	ret->fd = TAKE_FD(a->fd);
+	adopted_free(a);
+}
+
+/* By a name that is no reason to be refused an address: who made the socket holds it, and
+ * a second one could not be bound. */
+static void take_stranger(
+	struct listeners *l, const char *name, const char *text, struct socket *ret)
+{
+	take_adopted(l, NULL, text, ret);
+	if (ret->fd >= 0)
+		log_warning(&l->log,
+			"%s, handed over by systemd with FileDescriptorName=%s: taken "
+			"for listener %s, which has this address",
+			text, ret->name, name);
 }
 
 /* An address that is taken may be held by what a dead manager has left. */
 static int bind_socket(struct listeners *l, const char *name,
 	const struct address *address, struct socket *s, struct err *err)
 {
-	int r = address_listen(address, BACKLOG, &s->fd, l->claim ? NULL : err);
+	int r = address_listen(address, BACKLOG, &s->fd, NULL);
 
-	if (r >= 0 || !l->claim)
+	if (r >= 0)
 		return r;
 	if (r == -EADDRINUSE)
+		take_stranger(l, name, s->text, s);
+	if (r == -EADDRINUSE && s->fd < 0 && l->claim) {
 		l->claim(l->claim_userdata);
-	take_adopted(l, name, address, s);
+		take_adopted(l, name, s->text, s);
+	}
 	return s->fd >= 0 ? 0 : address_listen(address, BACKLOG, &s->fd, err);
 }
 
@@ -224,7 +315,7 @@ static int add_socket(struct listeners *l, const struct conf_block *block,
 	list_init(&s->entry);
 	s->text = xstrdup(text);
 	s->fd = -1;
-	take_adopted(l, name, address, s);
+	take_adopted(l, name, text, s);
 	if (s->fd < 0)
 		r = bind_socket(l, name, address, s, err);
 	if (!s->name)
@@ -342,12 +433,6 @@ void listeners_abandon(struct listeners *l)
 }
 
 /* Is a door in force at it? */
-static void forget_kept(struct listeners *l, const char *name)
-{
-	if (l->service && is_kept(name))
-		service_forget_socket(l->service, name);
-}
-
 static bool is_used(const struct listeners *l, const struct socket *s)
 {
 	const struct door *d;
@@ -381,23 +466,48 @@ static void drop_kept(struct listeners *l)
 	}
 }
 
+/* The one that is used is enough: this one would only keep the address open. */
+static void drop_doubled(struct listeners *l)
+{
+	struct adopted *a, *next;
+
+	list_foreach_safe(a, next, &l->adopted, entry) {
+		_cleanup_(freep) char *text = format_bound(a->fd);
+
+		if (!find_socket(&l->sockets, text) &&
+			!find_socket(&l->next_sockets, text))
+			continue;
+		log_warning(&l->log, "%s was handed over once more, as %s: dropped",
+			text, a->name);
+		forget_kept(l, a->name);
+		adopted_free(a);
+	}
+}
+
 /* Who connects there is heard by nobody. It is kept: a reload may bring the listener. */
 static void warn_of_adopted(struct listeners *l)
 {
 	const struct adopted *a;
 
 	list_foreach(a, &l->adopted, entry) {
-		struct address address = { .len = sizeof(address.sa) };
-		char text[ADDRESS_TEXT_MAX] = "a socket";
+		_cleanup_(freep) char *text = format_bound(a->fd);
 
-		if (getsockname(a->fd, (struct sockaddr *)&address.sa, &address.len) ==
-			0)
-			address_format(&address, text, sizeof(text));
 		log_warning(&l->log,
 			"%s, handed over by systemd with FileDescriptorName=%s: no "
 			"listener %s has this address, so nobody answers there",
 			text, a->name, a->name);
 	}
+}
+
+/* After what is forgotten: names may be the same. */
+static void keep_new(struct listeners *l)
+{
+	struct socket *s;
+
+	list_foreach(s, &l->next_sockets, entry)
+		if (l->service && is_kept(s->name))
+			service_keep_socket(l->service, s->name, s->fd);
+	move_list(&l->next_sockets, &l->sockets);
 }
 
 void listeners_commit(struct listeners *l)
@@ -406,17 +516,15 @@ void listeners_commit(struct listeners *l)
 
 	free_doors(&l->doors);
 	move_list(&l->next_doors, &l->doors);
-	list_foreach(s, &l->next_sockets, entry)
-		if (l->service && is_kept(s->name))
-			service_keep_socket(l->service, s->name, s->fd);
-	move_list(&l->next_sockets, &l->sockets);
+	drop_doubled(l);
+	drop_kept(l);
+	keep_new(l);
 	list_foreach_safe(s, next, &l->sockets, entry) {
 		if (is_used(l, s))
 			continue;
 		forget_kept(l, s->name);
 		socket_free(s);
 	}
-	drop_kept(l);
 	warn_of_adopted(l);
 }
 

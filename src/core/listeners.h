@@ -32,10 +32,11 @@ typedef void listeners_claim_fn(void *userdata);
 void listeners_set_claim(
 	struct listeners *listeners, listeners_claim_fn *claim, void *userdata);
 
-/* Descriptors that systemd handed to us: name as in FileDescriptorName=, which is the
+/* Descriptors that were handed to us: name as in FileDescriptorName=, which is the
  * listener's block name, or one of a dead manager of ours (LISTENERS_KEPT): that one is
  * taken by whichever listener has its address, and closed if none has. Takes the
- * descriptor over. */
+ * descriptor over; -1: it was closed. What is not a listening stream socket is dropped with a warning, and
+ * forgotten by systemd's store if we have put it there. */
 void listeners_adopt(struct listeners *listeners, const char *name, int fd);
 
 /* Binds what the configuration wants and is not there yet. All or nothing: on error

@@ -161,12 +161,8 @@ static int open_rendezvous(struct manager *m, struct err *err)
 static void on_claimed(int fd, void *userdata)
 {
 	struct manager *m = userdata;
-	_cleanup_(err_done) struct err err = ERR_INIT;
 
-	if (service_adopt_socket(m->listeners, LISTENERS_KEPT, fd, &err) >= 0)
-		return;
-	_cleanup_(freep) char *text = err_format(&err);
-	log_warning(&m->log, "worker of an earlier manager: %s", text);
+	listeners_adopt(m->listeners, LISTENERS_KEPT, fd);
 }
 
 static void on_claim(void *userdata)
@@ -178,12 +174,9 @@ static void on_claim(void *userdata)
 
 static int open_listeners(struct manager *m, struct err *err)
 {
-	int r = service_adopt_sockets(m->listeners, err);
-
-	if (r < 0)
-		return r;
+	service_adopt_sockets(m->listeners, &m->log);
 	listeners_set_claim(m->listeners, on_claim, m);
-	r = listeners_prepare(m->listeners, m->loaded.conf, err);
+	int r = listeners_prepare(m->listeners, m->loaded.conf, err);
 	listeners_set_claim(m->listeners, NULL, NULL);
 	if (r >= 0)
 		listeners_commit(m->listeners);

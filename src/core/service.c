@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,6 +18,8 @@
 
 /* So many times within the watchdog's patience: some may be dropped. */
 #define FEEDINGS 4
+/* More than FileDescriptorStoreMax= and all sockets together. */
+#define HANDED_MAX 4096
 
 struct service {
 	struct notify_socket *socket; /* owned */
@@ -142,42 +145,85 @@ bool service_has_stop_job(const char *unit)
 	return strcmp(type, "stop") == 0;
 }
 
-/* Takes fd over, also when it fails. systemd hands sockets over in blocking mode, in
- * which a worker would hang in accept() while others are waiting for it. */
-int service_adopt_socket(
-	struct listeners *listeners, const char *name, int fd, struct err *err)
+static bool parse_number(const char *text, unsigned long *ret)
 {
-	int flags = fcntl(fd, F_GETFL);
-	int r = 0;
+	char *end = NULL;
 
-	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
-		r = err_set_kind(err, ERR_CONFIG, -ENOTSOCK,
-			"%s, handed over to us, is not a listening stream socket",
-			name);
-	else if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		r = err_set(err, -errno, "%s, handed over to us: %s", name,
-			strerror(errno));
-	if (r < 0)
-		close(fd);
-	else
-		listeners_adopt(listeners, name, fd);
-	return r;
+	if (!text || *text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*ret = strtoul(text, &end, 10);
+	return errno == 0 && *end == '\0';
 }
 
-int service_adopt_sockets(struct listeners *listeners, struct err *err)
+/* <0: nonsense. Not sd_listen_fds(3): one descriptor that is closed makes it refuse all. */
+static int count_handed(void)
 {
-	_cleanup_(strv_freep) char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names);
-	int result = 0;
+	const char *text = getenv("LISTEN_FDS");
+	unsigned long n = 0, pid = 0;
+
+	if (!text || !parse_number(getenv("LISTEN_PID"), &pid) ||
+		pid != (unsigned long)getpid())
+		return 0;
+	return parse_number(text, &n) && n <= HANDED_MAX ? (int)n : -EINVAL;
+}
+
+/* As systemd says of one without a name. */
+static char *take_name(const char **names)
+{
+	if (!*names || !**names)
+		return xstrdup("unknown");
+	size_t len = strcspn(*names, ":");
+	char *name = xasprintf("%.*s", (int)MIN(len, NAME_MAX), *names);
+
+	*names += len;
+	if (**names == ':')
+		(*names)++;
+	return name;
+}
+
+void service_hold_numbers(void)
+{
+	int n = count_handed();
+
+	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++) {
+		_cleanup_(closep) int place = -1;
+
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		place = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (place == fd)
+			TAKE_FD(place);
+		else
+			dup3(place, fd, O_CLOEXEC);
+	}
+}
+
+/* -1: closed. Its number is held by us, which would not have outlived exec. */
+static int take_descriptor(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags < 0 || (flags & FD_CLOEXEC) ? -1 : fd;
+}
+
+void service_adopt_sockets(struct listeners *listeners, const struct log_ctx *log)
+{
+	const char *names = getenv("LISTEN_FDNAMES");
+	int n = count_handed();
 
 	if (n < 0)
-		return err_set(err, n, "sockets from systemd: %s", strerror(-n));
+		log_warning(log,
+			"LISTEN_FDS=%s: not a number up to %d, nothing that was handed "
+			"over is taken",
+			getenv("LISTEN_FDS"), HANDED_MAX);
 	for (int i = 0; i < n; i++) {
-		int r = service_adopt_socket(listeners, names[i],
-			SD_LISTEN_FDS_START + i, result < 0 ? NULL : err);
+		_cleanup_(freep) char *name = take_name(&names);
 
-		if (result >= 0)
-			result = r;
+		listeners_adopt(
+			listeners, name, take_descriptor(SD_LISTEN_FDS_START + i));
 	}
-	return result;
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
 }

@@ -36,9 +36,9 @@ void service_status(struct service *service, const char *status);
 /* Is a stop of that unit asked for? Asks systemd, and blocks meanwhile. */
 bool service_has_stop_job(const char *unit);
 
-/* Gives the descriptors of LISTEN_FDS to the listeners, by LISTEN_FDNAMES. Others than
- * listening stream sockets are refused with a sentence. */
-int service_adopt_sockets(struct listeners *listeners, struct err *err);
-/* One of them. Takes it over, also when it fails: is it a listening stream socket? */
-int service_adopt_socket(
-	struct listeners *listeners, const char *name, int fd, struct err *err);
+/* Of LISTEN_FDS: one that is closed must not be given to something of ours before
+ * service_adopt_sockets looks at it. To be called before anything is opened. */
+void service_hold_numbers(void);
+/* Gives the descriptors of LISTEN_FDS to the listeners, by LISTEN_FDNAMES, and takes both
+ * away from the environment. What cannot be understood is logged and left out. */
+void service_adopt_sockets(struct listeners *listeners, const struct log_ctx *log);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 #include "tests/lib/test_log.h"
 #include "tests/lib/test_tmpdir.h"
 #include "util/mem.h"
+
+#define UNUSED_PORT 61993
 
 #define FIRST    3
 #define SPARE    100 /* descriptors from here on are nobody's */
@@ -145,11 +148,17 @@ static void test_watchdog(void **state)
 enum kind {
 	LISTENING,
 	ELSEWHERE, /* listening at an address of no listener */
+	AGAIN,     /* the one before, doubled */
 	BOUND,     /* and not listening */
 	DATAGRAM,
 	LOCAL,
+	LOST, /* listening at a file that has gone */
 	PIPE,
+	CLOSED,
+	OURS, /* closed, and its number is taken by something of ours */
 };
+
+#define FDS_MAX 3
 
 static int open_tcp(int type, unsigned *ret_port)
 {
@@ -179,11 +188,32 @@ static int open_other(enum kind kind)
 	return fds[0];
 }
 
-static int open_kind(enum kind kind, unsigned *ret_port)
+static int open_lost(void)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "/tmp/postseal-lost-%d",
+		(int)getpid());
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 1) < 0)
+		abort();
+	unlink(at.sun_path);
+	return fd;
+}
+
+/* -1: none. */
+static int open_kind(enum kind kind, int before, unsigned *ret_port)
 {
 	int fd;
 
 	switch (kind) {
+	case CLOSED:
+	case OURS:
+		return -1;
+	case AGAIN:
+		return dup(before);
+	case LOST:
+		return open_lost();
 	case LISTENING:
 	case ELSEWHERE:
 		fd = open_tcp(SOCK_STREAM, kind == LISTENING ? ret_port : NULL);
@@ -204,74 +234,140 @@ static int open_kind(enum kind kind, unsigned *ret_port)
 /* clang-format off */
 static const struct row {
 	const char *name;
-	enum kind kind[2];
+	enum kind kind[FDS_MAX];
 	unsigned n;
 	const char *fdnames; /* LISTEN_FDNAMES; NULL = unset */
 	const char *fds;     /* LISTEN_FDS; NULL = n */
 	bool is_for_another; /* LISTEN_PID */
-	const char *outcome;
+	const char *warning; /* NULL: none */
+	const char *outcome; /* "at 3" is the first that was handed over; then what systemd
+	                      * is told, N being the listener's name in its store */
 } rows[] = {
-	{ "nothing", { 0 }, 0, NULL, NULL, false,
-	  "adopted 0 () prepared 0" },
-	{ "one", { LISTENING }, 1, "imaps", NULL, false,
-	  "adopted 0 () prepared 0, ours at 3 nonblocking" },
+	{ "nothing", { 0 }, 0, NULL, NULL, false, NULL,
+	  "prepared 0, bound, +N" },
+	{ "one", { LISTENING }, 1, "imaps", NULL, false, NULL,
+	  "prepared 0, at 3 nonblocking" },
 	{ "one of two", { ELSEWHERE, LISTENING }, 2, "imaps:imaps", NULL, false,
-	  "adopted 0 () prepared 0, ours at 4 nonblocking, warned" },
-	{ "kept by a dead manager", { LISTENING }, 1, "kept/somewhere", NULL, false,
-	  "adopted 0 () prepared 0, ours at 3 nonblocking" },
-	{ "kept for nobody", { ELSEWHERE, LISTENING }, 2, "kept/a:kept/b", NULL, false,
-	  "adopted 0 () prepared 0, ours at 4 nonblocking" },
+	  "no listener imaps has this address, so nobody answers there",
+	  "prepared 0, at 4 nonblocking" },
+	{ "kept for nobody", { ELSEWHERE, LISTENING }, 2, "kept/a:kept/b", NULL, false, NULL,
+	  "prepared 0, at 4 nonblocking, -kept/b, -kept/a, +N" },
+	{ "kept under another name", { LISTENING }, 1, "kept/somewhere", NULL, false, NULL,
+	  "prepared 0, at 3 nonblocking, -kept/somewhere, +N" },
 	{ "of no listener", { ELSEWHERE }, 1, "pop3s", NULL, false,
-	  "adopted 0 () prepared 0, warned" },
+	  "no listener pop3s has this address, so nobody answers there",
+	  "prepared 0, bound, +N" },
 	{ "of another listener", { LISTENING }, 1, "pop3s", NULL, false,
-	  "adopted 0 () prepared -98" },
+	  "with FileDescriptorName=pop3s: taken for listener imaps",
+	  "prepared 0, at 3 nonblocking" },
 	{ "without a name", { LISTENING }, 1, NULL, NULL, false,
-	  "adopted 0 () prepared -98" },
-	{ "another process's", { LISTENING }, 1, "imaps", NULL, true,
-	  "adopted 0 () prepared -98" },
+	  "with FileDescriptorName=unknown: taken for listener imaps",
+	  "prepared 0, at 3 nonblocking" },
+	{ "a name too few", { PIPE, LISTENING }, 2, "imaps", NULL, false,
+	  "FileDescriptorName=unknown: taken for listener imaps",
+	  "prepared 0, at 4 nonblocking" },
+	{ "names too many", { LISTENING }, 1, "imaps:pop3s:::", NULL, false, NULL,
+	  "prepared 0, at 3 nonblocking" },
+	{ "another process's", { LISTENING }, 1, "imaps", NULL, true, NULL,
+	  "prepared -98" },
 	{ "not listening", { BOUND }, 1, "imaps", NULL, false,
-	  "adopted -88 (imaps, handed over to us, is not a listening stream socket)" },
+	  "what was handed over as imaps is not a listening stream socket: dropped",
+	  "prepared 0, bound, +N" },
 	{ "a datagram socket", { DATAGRAM }, 1, "imaps", NULL, false,
-	  "adopted -88 (imaps, handed over to us, is not a listening stream socket)" },
+	  "what was handed over as imaps is not a listening stream socket: dropped",
+	  "prepared 0, bound, +N" },
 	{ "a connection", { LOCAL }, 1, "imaps", NULL, false,
-	  "adopted -88 (imaps, handed over to us, is not a listening stream socket)" },
-	{ "no socket", { PIPE }, 1, "fifo", NULL, false,
-	  "adopted -88 (fifo, handed over to us, is not a listening stream socket)" },
+	  "what was handed over as imaps is not a listening stream socket: dropped",
+	  "prepared 0, bound, +N" },
+	{ "a file that has gone", { LOST }, 1, "kept/unix__x", NULL, false,
+	  "what was handed over as kept/unix__x has lost its file: dropped",
+	  "prepared 0, bound, -kept/unix__x, +N" },
+	{ "no socket, and kept", { PIPE }, 1, "kept/x", NULL, false,
+	  "what was handed over as kept/x is not a listening stream socket: dropped",
+	  "prepared 0, bound, -kept/x, +N" },
 	{ "a wrong one first", { PIPE, LISTENING }, 2, "fifo:imaps", NULL, false,
-	  "adopted -88 (fifo, handed over to us, is not a listening stream socket)" },
-	{ "a name too few", { LISTENING, LISTENING }, 2, "imaps", NULL, false,
-	  "adopted -22 (sockets from systemd: Invalid argument)" },
+	  "what was handed over as fifo is not a listening stream socket: dropped",
+	  "prepared 0, at 4 nonblocking" },
+	{ "a closed one first", { CLOSED, LISTENING }, 2, "kept/x:imaps", NULL, false,
+	  "what was handed over as kept/x is closed: dropped",
+	  "prepared 0, at 4 nonblocking, -kept/x" },
+	{ "its number is ours now", { OURS, LISTENING }, 2, "kept/x:imaps", NULL, false,
+	  "what was handed over as kept/x is closed: dropped",
+	  "prepared 0, at 4 nonblocking, -kept/x" },
+	{ "all are closed", { CLOSED, CLOSED }, 2, "imaps:imaps", NULL, false,
+	  "what was handed over as imaps is closed: dropped",
+	  "prepared 0, bound, +N" },
+	{ "doubled", { LISTENING, AGAIN }, 2, "imaps:imaps", NULL, false,
+	  "was handed over once more, as imaps: dropped",
+	  "prepared 0, at 3 nonblocking" },
+	{ "doubled under another name", { LISTENING, AGAIN }, 2, "imaps:pop3s", NULL, false,
+	  "was handed over once more, as pop3s: dropped",
+	  "prepared 0, at 3 nonblocking" },
+	{ "doubled in the store", { LISTENING, AGAIN }, 2, "kept/x:kept/x", NULL, false,
+	  "was handed over once more, as kept/x: dropped",
+	  "prepared 0, at 3 nonblocking, -kept/x, -kept/x, +N" },
+	{ "three times", { LISTENING, AGAIN, AGAIN }, 3, "imaps:imaps:kept/x", NULL, false,
+	  "was handed over once more, as kept/x: dropped",
+	  "prepared 0, at 3 nonblocking, -kept/x" },
+	{ "a name that would be a message", { PIPE }, 1, "kept/x\nSTATUS=hacked", NULL, false,
+	  "is not a listening stream socket: dropped",
+	  "prepared 0, bound, +N" },
+	{ "ours without an address", { PIPE }, 1, "kept/", NULL, false,
+	  "is not a listening stream socket: dropped",
+	  "prepared 0, bound, +N" },
 	{ "no number", { LISTENING }, 1, "imaps", "many", false,
-	  "adopted -22 (sockets from systemd: Invalid argument)" },
+	  "LISTEN_FDS=many: not a number up to 4096, nothing that was handed over is taken",
+	  "prepared -98" },
+	{ "more than can be", { LISTENING }, 1, "imaps", "99999999999999999999", false,
+	  "LISTEN_FDS=99999999999999999999: not a number up to 4096",
+	  "prepared -98" },
+	{ "a negative number", { LISTENING }, 1, "imaps", "-1", false,
+	  "LISTEN_FDS=-1: not a number up to 4096", "prepared -98" },
+	{ "more than there are", { LISTENING }, 1, "imaps", "5", false,
+	  "what was handed over as unknown is closed: dropped",
+	  "prepared 0, at 3 nonblocking" },
 };
 
 /* clang-format on */
 
-/* In the child: descriptors and environment as systemd leaves them. */
-static unsigned hand_over(const struct row *row)
+static unsigned open_all(const struct row *row, int *fds)
 {
 	unsigned port = 0;
-	int fds[ARRAY_SIZE(row->kind)];
-	char text[16];
 
 	for (unsigned i = 0; i < row->n; i++)
-		fds[i] = fcntl(open_kind(row->kind[i], &port), F_DUPFD, SPARE);
-	for (int i = 0; i < (int)row->n; i++)
-		if (dup2(fds[i], FIRST + i) < 0 || close(fds[i]) < 0)
+		fds[i] = open_kind(row->kind[i], i > 0 ? fds[i - 1] : -1, &port);
+	return port;
+}
+
+/* Nothing of ours gets a number below. */
+static void raise_floor(void)
+{
+	for (int fd = FIRST; fd < SPARE; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && dup2(STDIN_FILENO, fd) < 0)
 			abort();
-	/* What we bind ourselves must not look like systemd's. */
-	for (unsigned i = row->n; i < ARRAY_SIZE(fds); i++)
-		if (dup2(STDIN_FILENO, FIRST + (int)i) < 0)
+}
+
+/* In the child: descriptors and environment as systemd leaves them. */
+static void hand_over(const struct row *row, const int *fds)
+{
+	char text[16];
+
+	close_range(FIRST, SPARE - 1, 0);
+	for (int i = 0; i < (int)row->n; i++)
+		if (fds[i] >= 0 && (dup2(fds[i], FIRST + i) < 0 || close(fds[i]) < 0))
+			abort();
+	for (int i = 0; i < (int)row->n; i++)
+		if (row->kind[i] == OURS &&
+			dup3(STDIN_FILENO, FIRST + i, O_CLOEXEC) < 0)
 			abort();
 	if (row->n == 0)
-		return 0;
+		return;
 	snprintf(text, sizeof(text), "%d", (int)getpid() + row->is_for_another);
 	setenv("LISTEN_PID", text, 1);
 	snprintf(text, sizeof(text), "%u", row->n);
 	setenv("LISTEN_FDS", row->fds ? row->fds : text, 1);
 	if (row->fdnames)
 		setenv("LISTEN_FDNAMES", row->fdnames, 1);
-	return port;
 }
 
 /* One listener, imaps, at that port (0: one that the kernel finds). */
@@ -284,7 +380,7 @@ static struct conf *load_conf(struct loaded *loaded, const char *dir, unsigned p
 						"    protocol = imap\n"
 						"    backend = 127.0.0.1:9\n"
 						"}\n",
-		port ? port : 61993);
+		port ? port : UNUSED_PORT);
 	struct load_params params = { .conf = { .directory = dir } };
 
 	free(test_tmpdir_write(dir, "postseal.conf", text));
@@ -295,51 +391,89 @@ static struct conf *load_conf(struct loaded *loaded, const char *dir, unsigned p
 	return loaded->conf;
 }
 
+_printf_(2, 3) static void tell(char *line, const char *fmt, ...)
+{
+	size_t len = strlen(line);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line + len, LINE_MAX - len, fmt, ap);
+	va_end(ap);
+}
+
 static int on_listener(const struct link_listener *message, int fd,
 	const struct address *address, void *userdata)
 {
-	char *line = userdata;
-	size_t len = strlen(line);
-
-	if (fd < FIRST + (int)ARRAY_SIZE(rows[0].kind))
-		snprintf(line + len, LINE_MAX - len, ", ours at %d %s", fd,
+	if (fd >= SPARE)
+		tell(userdata, ", bound");
+	else
+		tell(userdata, ", at %d %s", fd,
 			fcntl(fd, F_GETFL) & O_NONBLOCK ? "nonblocking" : "blocking");
 	return 0;
+}
+
+/* What systemd was told of its store, in its order. */
+static void tell_heard(int fd, unsigned port, char *line)
+{
+	_cleanup_(freep) char *ours = xasprintf("kept/127.0.0.1_%u", port);
+	char text[LINE_MAX];
+	ssize_t n;
+
+	while ((n = recv(fd, text, sizeof(text) - 1, 0)) > 0) {
+		text[n] = '\0';
+		const char *name = strstr(text, "FDNAME=");
+		bool is_kept = strncmp(text, "FDSTORE=1\n", 10) == 0;
+
+		if (!name)
+			abort();
+		name += strlen("FDNAME=");
+		tell(line, ", %c%s", is_kept ? '+' : '-',
+			strcmp(name, ours) == 0 ? "N" : name);
+	}
 }
 
 static void tell_listeners(
 	struct listeners *listeners, const struct conf *conf, char *line)
 {
 	int r = listeners_prepare(listeners, conf, NULL);
-	size_t len = strlen(line);
 
-	snprintf(line + len, LINE_MAX - len, " prepared %d", r);
+	tell(line, "prepared %d", r);
 	if (r < 0)
 		return;
-	test_log_expect(LOG_LEVEL_WARNING, "so nobody answers there");
 	listeners_commit(listeners);
 	listeners_each(listeners, on_listener, line);
-	if (test_log_has(LOG_LEVEL_WARNING, "so nobody answers there"))
-		strncat(line, ", warned", LINE_MAX - strlen(line) - 1);
 }
 
 /* Does not return. */
 static void run_child(const struct row *row, const char *dir, int out)
 {
 	struct listeners *listeners = listeners_new(NULL);
+	_cleanup_(loop_freep) struct loop *loop = fake_loop_new();
 	struct loaded loaded = { 0 };
-	struct err err = ERR_INIT;
-	char line[LINE_MAX];
+	char line[LINE_MAX] = "";
+	int fds[FDS_MAX];
 
 	/* Nothing else may be where systemd puts its own. */
 	out = fcntl(out, F_DUPFD, SPARE);
-	close_range(FIRST, SPARE - 1, 0);
-	unsigned port = hand_over(row);
-	int r = service_adopt_sockets(listeners, &err);
-	_cleanup_(freep) char *text = r < 0 ? err_format(&err) : xstrdup("");
-	snprintf(line, sizeof(line), "adopted %d (%s)", r, text);
-	if (r >= 0)
-		tell_listeners(listeners, load_conf(&loaded, dir, port), line);
+	raise_floor();
+	int notify = open_notify(dir);
+	unsigned port = open_all(row, fds);
+	struct conf *conf = load_conf(&loaded, dir, port);
+	listeners_set_service(listeners, service_new(loop));
+	hand_over(row, fds);
+	service_hold_numbers();
+	service_adopt_sockets(listeners, NULL);
+	raise_floor();
+	tell_listeners(listeners, conf, line);
+	tell_heard(notify, port ? port : UNUSED_PORT, line);
+	if (row->warning && !test_log_has(LOG_LEVEL_WARNING, row->warning))
+		tell(line, ", not warned");
+	if (!row->warning && test_log_has(LOG_LEVEL_WARNING, ""))
+		tell(line, ", warned");
+	if (row->kind[0] == OURS && fcntl(FIRST, F_GETFD) < 0)
+		tell(line, ", ours was closed");
+	if (getenv("LISTEN_FDS") || getenv("LISTEN_PID") || getenv("LISTEN_FDNAMES"))
+		tell(line, ", environment left");
 	_exit(write(out, line, strlen(line)) < 0);
 }
 
