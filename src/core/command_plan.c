@@ -3,6 +3,8 @@
 #include "core/command_plan.h"
 
 #include "core/manager.h"
+#include "core/publish.h"
+#include "core/quota.h"
 #include "store/ledger.h"
 #include "util/mem.h"
 
@@ -52,6 +54,52 @@ static size_t count_orders(const struct plan *plan, const char *authority)
 	return n;
 }
 
+static void tell_rows(struct control_request *request, const char *kind,
+	const struct conf_block *authority, const struct quota_rows *rows)
+{
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct quota_row *row = &rows->row[i];
+
+		control_request_row(request,
+			json_pack("{s:{s:s, s:s, s:I, s:I, s:I}}", kind, "authority",
+				conf_block_get_name(authority), "name", row->name,
+				"new", (json_int_t)row->n_new, "renewals",
+				(json_int_t)row->n_renewals, "counted",
+				(json_int_t)row->n_counted));
+	}
+}
+
+/* What the orders take of the limits for registered domains and for the same names. */
+static int tell_quota(struct manager *m, struct control_request *request,
+	const struct conf_block *authority, const struct plan *plan, struct err *err)
+{
+	usec_t window = conf_get_duration(authority, "certificate_limit_window");
+	const struct quota_params params = {
+		.store = m->store,
+		.plan = plan,
+		.authority = conf_block_get_name(authority),
+		.directory = conf_get_string(authority, "directory"),
+		.since_usec = usec_sub(loop_wall_now(m->loop), window),
+	};
+	struct quota quota;
+	int r = quota_load(&quota, &params, err);
+
+	if (r < 0)
+		return r;
+	tell_rows(request, "domain_cost", authority, &quota.domains);
+	tell_rows(request, "same_names_cost", authority, &quota.sets);
+	quota_done(&quota);
+	return 0;
+}
+
+static void set_limit(json_t *cost, const struct conf_block *authority,
+	const char *setting, const char *key)
+{
+	if (conf_is_set(authority, setting))
+		json_object_set_new(
+			cost, key, json_integer(conf_get_int(authority, setting)));
+}
+
 static int tell_cost(struct manager *m, struct control_request *request,
 	const struct conf_block *authority, size_t n_orders, struct err *err)
 {
@@ -67,9 +115,13 @@ static int tell_cost(struct manager *m, struct control_request *request,
 		conf_block_get_name(authority), "directory", directory, "orders",
 		(json_int_t)n_orders, "counted", (json_int_t)counted, "window",
 		usec_format_duration(window, text, sizeof(text)));
-	if (conf_is_set(authority, "order_limit"))
-		json_object_set_new(cost, "limit",
-			json_integer(conf_get_int(authority, "order_limit")));
+	json_object_set_new(cost, "certificate_window",
+		json_string(usec_format_duration(
+			conf_get_duration(authority, "certificate_limit_window"), text,
+			sizeof(text))));
+	set_limit(cost, authority, "order_limit", "limit");
+	set_limit(cost, authority, "certificate_limit", "certificate_limit");
+	set_limit(cost, authority, "duplicate_limit", "duplicate_limit");
 	control_request_row(request, json_pack("{s:o}", "cost", cost));
 	return 0;
 }
@@ -85,6 +137,8 @@ static int tell_costs(struct manager *m, struct control_request *request,
 		size_t n = count_orders(plan, conf_block_get_name(authority));
 		if (n > 0)
 			r = tell_cost(m, request, authority, n, err);
+		if (n > 0 && r >= 0)
+			r = tell_quota(m, request, authority, plan, err);
 	}
 	return r;
 }
@@ -139,6 +193,8 @@ void command_plan_run(
 	command_plan_report(request, &report);
 	for (size_t i = 0; r >= 0 && i < plan->n; i++)
 		tell_entry(request, &plan->entry[i]);
+	if (r >= 0)
+		r = publish_tell(m, request, conf, plan, &err);
 	if (r >= 0)
 		r = tell_costs(m, request, conf, plan, &err);
 	if (r < 0)

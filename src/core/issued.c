@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/quota.h"
 #include "pki/cert.h"
 #include "pki/tls_context.h"
 #include "util/fault.h"
@@ -94,12 +95,29 @@ static void fill(struct store_certificate *ret, const struct issued_params *p,
 	};
 }
 
+/* For those who ask later what a change would cost. */
+static int count_issued(const struct store_certificate *certificate,
+	const struct issued_params *p, struct err *err)
+{
+	const struct quota_issued issued = {
+		.directory = p->slot->authority,
+		.names = p->slot->names,
+		.is_renewal = quota_is_renewal(
+			p->current, p->slot->authority, p->slot->names),
+		.at_usec = certificate->issued_usec,
+	};
+
+	return quota_save(p->store, &issued, err);
+}
+
 static int save_all(struct store_certificate *certificate,
 	const struct issued_params *p, struct err *err)
 {
 	int64_t superseded = p->slot->pending_id;
 	int r = store_certificate_add(p->store, certificate, err);
 
+	if (r >= 0)
+		r = count_issued(certificate, p, err);
 	if (r >= 0 && superseded > 0 && superseded != p->slot->certificate_id)
 		r = store_certificate_set_state(
 			p->store, superseded, STORE_CERTIFICATE_SUPERSEDED, err);

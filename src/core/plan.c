@@ -8,6 +8,7 @@
 
 #include "core/deployed.h"
 #include "core/policy.h"
+#include "core/quota.h"
 #include "store/certificate.h"
 #include "store/order.h"
 #include "util/buf.h"
@@ -218,9 +219,9 @@ static void plan_add(struct making *m, const struct wanted *wanted)
 	count_entry(m->plan, e);
 }
 
-/* Would what the slot has do for what is wanted? */
+/* Would what the slot has do for what is wanted? And if not, would that be a renewal? */
 static int has_fitting(struct making *m, const struct store_slot *slot,
-	const struct wanted *wanted, struct err *err)
+	const struct wanted *wanted, bool *ret_is_renewal, struct err *err)
 {
 	struct store_certificate c = { 0 };
 
@@ -232,6 +233,7 @@ static int has_fitting(struct making *m, const struct store_slot *slot,
 	bool fits = is_same(c.names, wanted->names) &&
 		    is_same(c.authority, wanted->directory) &&
 		    is_same(c.profile, wanted->profile) && c.not_after_usec > m->now;
+	*ret_is_renewal = quota_is_renewal(&c, wanted->directory, wanted->names);
 	store_certificate_done(&c);
 	return fits;
 }
@@ -322,7 +324,8 @@ static int plan_change(struct making *m, const struct known *k,
 		plan_targets(m, k, wanted);
 		return 0;
 	}
-	int fits = has_fitting(m, slot, wanted, err);
+	bool is_renewal = false;
+	int fits = has_fitting(m, slot, wanted, &is_renewal, err);
 	if (fits < 0)
 		return fits;
 	struct plan_entry *e =
@@ -337,6 +340,7 @@ static int plan_change(struct making *m, const struct known *k,
 	e->why = slot->removed ? xasprintf("wanted again%s%s", *why ? "; " : "", why)
 			       : xstrdup(why);
 	e->needs_order = !fits;
+	e->is_renewal = is_renewal;
 	e->is_reorder = *why;
 	if (fits && slot->pending_id == 0)
 		set_targets(m, k, wanted, e);

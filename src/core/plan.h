@@ -31,6 +31,7 @@ struct plan_entry {
 	char *why;              /* owned; setting by setting */
 	bool has_certificate;   /* there is something that could get worse */
 	bool needs_order;
+	bool is_renewal; /* of a certificate of the same CA, as CAs count */
 	bool is_reorder; /* what it was ordered as has changed: an open order is off */
 	char *install; /* owned; targets that get the certificate there is; NULL = none */
 	char *leave;   /* owned; targets that are no longer the domain's; NULL = none */

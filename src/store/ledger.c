@@ -111,3 +111,32 @@ int64_t store_ledger_get_count(struct store *store, const char *authority,
 	int r = store_stmt_fetch(&q);
 	return r == 0 ? store_stmt_read_int(&q, 0, INT64_MAX) : r;
 }
+
+struct walk {
+	store_ledger_fn *fn;
+	void *userdata;
+};
+
+static int on_scope(struct store_stmt *q, void *userdata)
+{
+	const struct walk *walk = userdata;
+
+	store_stmt_read_begin(q, "ledger");
+	_cleanup_(freep) char *scope = store_stmt_read_text_or_empty(q, STORE_TEXT_MAX);
+	int64_t count = store_stmt_read_int(q, 1, INT64_MAX);
+	int r = store_stmt_read_end(q);
+	return r < 0 ? r : walk->fn(scope, count, walk->userdata);
+}
+
+int store_ledger_each_scope(struct store *store, const struct store_ledger_range *range,
+	store_ledger_fn *fn, void *userdata, struct err *err)
+{
+	struct walk walk = { .fn = fn, .userdata = userdata };
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	store_stmt_open(&q, store, STORE_STMT_LEDGER_EACH_SCOPE, err);
+	store_stmt_bind_text(&q, range->authority, STORE_TEXT_MAX);
+	store_stmt_bind_text(&q, range->kind, STORE_TEXT_MAX);
+	store_stmt_bind_usec(&q, range->since_usec);
+	return store_stmt_each(&q, on_scope, &walk);
+}

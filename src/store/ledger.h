@@ -29,6 +29,16 @@ int store_ledger_get_hold(struct store *store, const char *authority, const char
 /* Counts an event ("order", "failed-validation") in its narrowest scope. */
 int store_ledger_count(struct store *store, const char *authority, const char *kind,
 	const char *scope, usec_t at_usec, struct err *err);
+
+/* In which scopes it was counted since, and how often, in no particular order. */
+struct store_ledger_range {
+	const char *authority, *kind; /* borrowed */
+	usec_t since_usec;
+};
+
+typedef int store_ledger_fn(const char *scope, int64_t count, void *userdata);
+int store_ledger_each_scope(struct store *store, const struct store_ledger_range *range,
+	store_ledger_fn *fn, void *userdata, struct err *err);
 /* How many there were since, in that scope; with "", in all scopes. Or < 0. */
 int64_t store_ledger_get_count(struct store *store, const char *authority,
 	const char *kind, const char *scope, usec_t since_usec, struct err *err);

@@ -215,5 +215,8 @@
 		" AND at_usec >= ?") \
 	X(LEDGER_GET_COUNT_OF, \
 		"SELECT count(*) FROM ledger WHERE authority = ? AND kind = ?" \
-		" AND at_usec >= ? AND scope = ?")
+		" AND at_usec >= ? AND scope = ?") \
+	X(LEDGER_EACH_SCOPE, \
+		"SELECT max(id), scope, count(*) FROM ledger WHERE authority = ?" \
+		" AND kind = ? AND at_usec >= ? GROUP BY scope")
 /* clang-format on */
