@@ -4,6 +4,7 @@
 doc/reliability.md has the table: which invariant is checked here, which elsewhere.
 """
 
+import functools
 import os
 import re
 import sqlite3
@@ -105,6 +106,10 @@ def public_octets(key):
     )
 
 
+def public_octets_of_key(pem):
+    return public_octets(serialization.load_pem_private_key(pem.encode(), None).public_key())
+
+
 def check_certificates(daemon, database):
     """Every one that is served or waits fits its key and covers its names."""
     rows = database.execute(
@@ -112,18 +117,18 @@ def check_certificates(daemon, database):
         " JOIN certificate_pem AS p ON p.certificate_id = c.id"
         " WHERE c.id IN (SELECT certificate_id FROM slot UNION SELECT pending_id FROM slot)"
     ).fetchall()
+    public = functools.cache(public_octets_of_key)  # tests may give many the same
     for number, names, chain, key_pem in rows:
         leaf = x509.load_pem_x509_certificate(chain.encode())
-        key = serialization.load_pem_private_key(key_pem.encode(), None)
-        if public_octets(key.public_key()) != public_octets(leaf.public_key()):
+        if public(key_pem) != public_octets(leaf.public_key()):
             yield f"the key of certificate {number} does not fit"
         extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         missing = set(names.split()) - set(extension.value.get_values_for_type(x509.DNSName))
         if missing:
             yield f"certificate {number} does not cover {sorted(missing)}"
-    keys = [row[3] for row in rows]
+    keys = {row[3] for row in rows}
     for table in ("account", "acme_order"):
-        keys += [row[0] for row in database.execute(f"SELECT key_pem FROM {table}")]
+        keys |= {row[0] for row in database.execute(f"SELECT key_pem FROM {table}")}
     yield from check_no_keys_in(daemon.log(), [key for key in keys if key])
 
 

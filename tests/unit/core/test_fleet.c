@@ -150,7 +150,7 @@ static int open_fleet(struct fixture *f, const char *program)
 		.userdata = f,
 		.max_contexts = 10,
 		.max_connections = 10,
-		.ack_deadline_usec = 300 * USEC_PER_MSEC,
+		.ack_deadline_usec = 1500 * USEC_PER_MSEC,
 		.start_deadline_usec = 2 * USEC_PER_SEC,
 	};
 
