@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include "core/notifier.h"
+#include "store/told.h"
 #include "util/list.h"
 #include "util/map.h"
 #include "util/mem.h"
@@ -66,7 +67,8 @@ static void log_event(
 		event->text);
 }
 
-static struct notifier *get_notifier(struct events *events, const char *name)
+static struct notifier *get_notifier(
+	struct events *events, const char *name, int64_t since_id)
 {
 	struct notifier *notifier = map_find(events->notifiers, name);
 
@@ -75,8 +77,10 @@ static struct notifier *get_notifier(struct events *events, const char *name)
 	notifier = notifier_new(&(struct notifier_params){
 		.name = name,
 		.instances = events->instances,
+		.store = events->store,
 		.loop = events->loop,
 		.log = events->log,
+		.since_id = since_id,
 	});
 	map_set(events->notifiers, name, notifier);
 	return notifier;
@@ -91,7 +95,66 @@ static void notify(struct events *events, const struct store_event *event)
 		return;
 	char *const *names = conf_get_list(conf_get_root(conf), "notify");
 	for (size_t i = 0; names[i]; i++)
-		notifier_add(get_notifier(events, names[i]), event);
+		notifier_add(
+			get_notifier(events, names[i], MAX(event->id - 1, 0)), event);
+}
+
+static int on_last(const struct store_event *event, void *userdata)
+{
+	*(int64_t *)userdata = event->id;
+	return 0;
+}
+
+static int on_told(const char *notifier, void *userdata)
+{
+	strv_append(userdata, notifier);
+	return 0;
+}
+
+/* Who comes back later is not told what it was not there for. */
+static void forget_told(struct events *events, char *const *names)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	_cleanup_(strv_freep) char **known = NULL;
+	int r = store_told_each(events->store, on_told, &known, &err);
+
+	for (size_t i = 0; r >= 0 && known && known[i]; i++)
+		if (!strv_contains(names, known[i]))
+			r = store_told_remove(events->store, known[i], &err);
+	if (r >= 0)
+		return;
+	_cleanup_(freep) char *why = err_format(&err);
+	log_error(events->log, "who has been told of what: %s", why);
+}
+
+static void forget_notifiers(struct events *events, char *const *names)
+{
+	struct notifier *notifier;
+	const char *name;
+	size_t pos;
+
+	map_foreach(events->notifiers, pos, name, notifier)
+		if (!strv_contains(names, name)) {
+			notifier_free(notifier);
+			map_remove(events->notifiers, name);
+		}
+}
+
+void events_follow_notifiers(struct events *events)
+{
+	const struct store_event_range last = { .after = -1, .n = 1 };
+	const struct conf *conf =
+		events->instances ? instances_get_conf(events->instances) : NULL;
+	int64_t last_id = 0;
+
+	if (!conf || !events->store)
+		return;
+	char *const *names = conf_get_list(conf_get_root(conf), "notify");
+	forget_notifiers(events, names);
+	forget_told(events, names);
+	store_event_each(events->store, &last, on_last, &last_id, NULL);
+	for (size_t i = 0; names[i]; i++)
+		get_notifier(events, names[i], last_id);
 }
 
 /* A follower may unfollow itself or another one when it is told. */

@@ -24,6 +24,11 @@ struct events *events_new(const struct events_params *params);
 struct events *events_free(struct events *events);
 DEFINE_CLEANUP(struct events *, events_free)
 
+/* The notifiers that the configuration in force names: those that were not told
+ * everything when we ended are told it now, and of others the store forgets how far they
+ * were told. At the start, and after a reload. */
+void events_follow_notifiers(struct events *events);
+
 /* kinds: started stopped reload due issued installed served failed held account worker
  * listener plugin */
 _printf_(5, 6) void events_add(struct events *events, enum log_level level,

@@ -454,6 +454,7 @@ int manager_new(struct manager **ret, struct loop *loop,
 	manager_follow_host(m);
 	faults_tell(m->faults, m->events);
 	instances_follow(m->instances, m->loaded.conf);
+	events_follow_notifiers(m->events);
 	*ret = TAKE_PTR(m);
 	return 0;
 }

@@ -93,6 +93,7 @@ static int put_in_force(
 	manager_follow_host(m);
 	if (instances_follow(m->instances, conf))
 		schedule_follow(m->schedule, conf, true);
+	events_follow_notifiers(m->events);
 	authorities_follow(m->authorities, conf);
 	clock_watch_set_tolerance(
 		m->clock, conf_get_duration(manager_get_root(m), "clock_tolerance"));

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "plugin/notify.h"
+#include "store/told.h"
 #include "util/fault.h"
 #include "util/list.h"
 #include "util/mem.h"
@@ -16,13 +17,15 @@
 
 struct queued {
 	struct list link;
-	struct store_event event; /* owned copies */
+	struct store_event event; /* owned copies; id 0: the store has it not */
+	unsigned tries;           /* begun, also before we were started */
 };
 
 struct notifier {
 	/* inputs */
 	char *name;                  /* owned */
 	struct instances *instances; /* borrowed, as all here */
+	struct store *store;         /* NULL: no marks */
 	struct loop *loop;
 	const struct log_ctx *log;
 	/* owned operations */
@@ -32,6 +35,8 @@ struct notifier {
 	const struct plugin_instance *instance; /* borrowed; that the call goes to */
 	struct loop_defer *next;                /* NULL = no need */
 	/* results */
+	int64_t last_id;        /* the newest event that was queued */
+	struct store_told mark; /* as it should stand in the store */
 	unsigned n_unsaid;      /* events not told since the last complaint */
 	usec_t complained_usec; /* monotonic; 0 = never */
 };
@@ -67,6 +72,53 @@ static void complain(struct notifier *n, const char *why)
 	n->n_unsaid = 0;
 }
 
+/* --- marks: an event is told when the plugin has answered ---------------------------------- */
+
+static void save_mark(struct notifier *n, int64_t event_id, unsigned attempts)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (!n->store || event_id == 0)
+		return;
+	n->mark = (struct store_told){ event_id, attempts };
+	if (store_told_save(n->store, n->name, &n->mark, &err) >= 0)
+		return;
+	_cleanup_(freep) char *why = err_format(&err);
+	log_error(n->log, "notify %s: how far it was told is not stored: %s", n->name,
+		why);
+}
+
+/* The mark of the next one says the same, if there is one. */
+static void mark_told(struct notifier *n, int64_t event_id)
+{
+	n->mark = (struct store_told){ event_id, 0 };
+	if (n->n_queued == 0)
+		save_mark(n, event_id, 0);
+}
+
+/* As if it had not been begun: who ends in good order, or changes its settings, is not
+ * what it failed at. */
+static void unmark(struct notifier *n)
+{
+	struct queued *q = find_first(n);
+
+	q->tries--;
+	if (q->tries > 0)
+		save_mark(n, q->event.id, q->tries);
+	else if (q->event.id > 0)
+		save_mark(n, q->event.id - 1, 0);
+}
+
+/* Whatever came of it. */
+static void finish_first(struct notifier *n)
+{
+	int64_t id = find_first(n)->event.id;
+
+	drop_first(n);
+	if (id > 0)
+		mark_told(n, id);
+}
+
 /* --- telling ------------------------------------------------------------------------------ */
 
 static void on_next(void *userdata);
@@ -85,7 +137,7 @@ static void on_told(const struct plugin_result *result, void *userdata)
 		complain(n, result->detail ? result->detail : "it does not say why");
 	n->call = plugin_call_cancel(n->call);
 	n->instance = NULL;
-	drop_first(n);
+	finish_first(n);
 	run_later(n);
 }
 
@@ -115,13 +167,19 @@ static void on_next(void *userdata)
 {
 	struct notifier *n = userdata;
 	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct queued *q = find_first(n);
 
 	n->next = loop_defer_free(n->next);
-	if (tell(n, &find_first(n)->event, &err) >= 0)
-		return;
+	if (q->tries >= NOTIFIER_TRIES_MAX) {
+		err_set(&err, -ELOOP, "it was under way each time that we died");
+	} else {
+		save_mark(n, q->event.id, ++q->tries);
+		if (tell(n, &q->event, &err) >= 0)
+			return;
+	}
 	_cleanup_(freep) char *why = err_format(&err);
 	complain(n, why);
-	drop_first(n);
+	finish_first(n);
 	run_later(n);
 }
 
@@ -129,6 +187,9 @@ static void on_next(void *userdata)
 
 void notifier_add(struct notifier *n, const struct store_event *event)
 {
+	if (event->id > 0 && event->id <= n->last_id)
+		return;
+	n->last_id = MAX(n->last_id, event->id);
 	if (n->n_queued >= NOTIFIER_QUEUE_MAX) {
 		complain(n, "too many are waiting");
 		return;
@@ -152,7 +213,52 @@ void notifier_leave(struct notifier *n, const struct plugin_instance *instance)
 		return;
 	n->call = plugin_call_cancel(n->call);
 	n->instance = NULL;
+	unmark(n);
 	run_later(n);
+}
+
+/* --- what is left of an earlier life -------------------------------------------------------- */
+
+static int on_untold(const struct store_event *event, void *userdata)
+{
+	notifier_add(userdata, event);
+	return 0;
+}
+
+/* More than the queue takes were not told; the newest are worth most. */
+static void load_untold(struct notifier *n, int64_t since_id)
+{
+	struct store_event_range range = {
+		.after = MAX(n->last_id, since_id - NOTIFIER_QUEUE_MAX),
+		.n = NOTIFIER_QUEUE_MAX,
+	};
+
+	if (range.after > n->last_id)
+		complain(n, "too many were waiting when we ended");
+	store_event_each(n->store, &range, on_untold, n, NULL);
+	struct queued *q = find_first(n);
+	if (q && q->event.id == n->mark.event_id)
+		q->tries = n->mark.attempts;
+}
+
+static void load_mark(struct notifier *n, int64_t since_id)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	int r = store_told_load(n->store, n->name, &n->mark, &err);
+
+	if (r == STORE_E_NOT_FOUND || n->mark.event_id > since_id + 1) {
+		n->last_id = since_id;
+		save_mark(n, since_id, 0);
+		return;
+	}
+	if (r < 0) {
+		_cleanup_(freep) char *why = err_format(&err);
+		log_error(n->log, "notify %s: %s", n->name, why);
+		n->last_id = since_id;
+		return;
+	}
+	n->last_id = n->mark.event_id - (n->mark.attempts > 0);
+	load_untold(n, since_id);
 }
 
 struct notifier *notifier_new(const struct notifier_params *params)
@@ -161,9 +267,12 @@ struct notifier *notifier_new(const struct notifier_params *params)
 
 	n->name = xstrdup(params->name);
 	n->instances = params->instances;
+	n->store = params->store;
 	n->loop = params->loop;
 	n->log = params->log;
 	list_init(&n->queue);
+	if (n->store)
+		load_mark(n, params->since_id);
 	return n;
 }
 
@@ -172,6 +281,10 @@ struct notifier *notifier_free(struct notifier *n)
 	if (!n)
 		return NULL;
 	n->next = loop_defer_free(n->next);
+	if (n->call)
+		unmark(n);
+	else if (n->n_queued > 0)
+		save_mark(n, n->mark.event_id, n->mark.attempts);
 	n->call = plugin_call_cancel(n->call);
 	while (find_first(n))
 		drop_first(n);

@@ -205,6 +205,17 @@ static const char profile[] =
 static const char install_settings[] =
 	"ALTER TABLE install ADD COLUMN " TEXT_NULL(settings) ";"
 	"PRAGMA user_version = 4;";
+
+/* How far notifiers have been told. */
+static const char told[] =
+	"CREATE TABLE told ("
+	" id INTEGER PRIMARY KEY,"
+	  TEXT(notifier) ","
+	  NUMBER(event_id) ","
+	  NUMBER(attempts) ","
+	" UNIQUE (notifier)"
+	") STRICT;"
+	"PRAGMA user_version = 5;";
 /* clang-format on */
 
 static const struct store_migration migrations[] = {
@@ -212,6 +223,7 @@ static const struct store_migration migrations[] = {
 	{ renewal },
 	{ profile },
 	{ install_settings },
+	{ told },
 };
 
 const struct store_migration *store_migrate_get_list(unsigned *ret_n)

@@ -192,6 +192,14 @@
 		"SELECT * FROM (" STORE_SQL_EVENT "WHERE subject = ?2" \
 		" ORDER BY id DESC LIMIT ?1) ORDER BY id") \
 	\
+	X(TOLD_LOAD, "SELECT id, event_id, attempts FROM told WHERE notifier = ?") \
+	X(TOLD_SAVE, \
+		"INSERT INTO told (notifier, event_id, attempts) VALUES (?, ?, ?)" \
+		" ON CONFLICT (notifier) DO UPDATE SET event_id = excluded.event_id," \
+		" attempts = excluded.attempts") \
+	X(TOLD_REMOVE, "DELETE FROM told WHERE notifier = ?") \
+	X(TOLD_EACH, "SELECT id, notifier FROM told") \
+	\
 	X(PLUGIN_STATE_LOAD, \
 		"SELECT id, value FROM plugin_state WHERE plugin = ? AND name = ?") \
 	X(PLUGIN_STATE_SAVE, \

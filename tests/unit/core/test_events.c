@@ -4,6 +4,7 @@
 
 #include "core/events.h"
 #include "core/notifier.h"
+#include "store/told.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test.h"
 #include "tests/lib/test_log.h"
@@ -231,6 +232,145 @@ static void test_broken(void **state)
 	assert_string_equal(notes_get(), "");
 }
 
+/* --- over our own end ------------------------------------------------------------------------- */
+
+#define HANG "notify = note\nnotify note {\n\tlabel = a\n\tmode = hang\n}\n"
+#define WELL "notify = note\nnotify note {\n\tlabel = a\n}\n"
+
+static void begin_life(struct fixture *f, const char *conf)
+{
+	follow_conf(f, conf);
+	f->events = events_new(&(struct events_params){
+		.instances = f->instances,
+		.store = f->store,
+		.loop = f->loop,
+		.keep = 5000,
+	});
+	events_follow_notifiers(f->events);
+}
+
+static void end_well(struct fixture *f)
+{
+	f->events = events_free(f->events);
+}
+
+/* What kill -9 leaves is what the store has. */
+static void die(struct fixture *f)
+{
+	struct store_told told;
+	int r = store_told_load(f->store, "note", &told, NULL);
+
+	end_well(f);
+	if (r == 0)
+		assert_int_equal(store_told_save(f->store, "note", &told, NULL), 0);
+}
+
+static void expect_told(struct fixture *f, const char *wanted)
+{
+	notes_reset();
+	fake_loop_run_until_idle(f->loop, USEC_PER_SEC);
+	assert_string_equal(notes_get(), wanted);
+}
+
+static void test_told_after_a_death(void **state)
+{
+	struct fixture *f = *state;
+
+	end_well(f);
+	begin_life(f, HANG);
+	add(f, "one");
+	add(f, "two");
+	fake_loop_run_ready(f->loop);
+	assert_string_equal(notes_get(), "told:a:failed:a.example:one");
+	die(f);
+	begin_life(f, WELL);
+	expect_told(f, "told:a:failed:a.example:one told:a:failed:a.example:two");
+	add(f, "three");
+	expect_told(f, "told:a:failed:a.example:three");
+	die(f);
+	begin_life(f, WELL);
+	expect_told(f, "");
+	end_well(f);
+	begin_life(f, WELL);
+	expect_told(f, "");
+}
+
+static void test_not_for_ever(void **state)
+{
+	struct fixture *f = *state;
+
+	end_well(f);
+	begin_life(f, HANG);
+	add(f, "one");
+	add(f, "two");
+	for (unsigned i = 0; i < NOTIFIER_TRIES_MAX; i++) {
+		notes_reset();
+		fake_loop_run_ready(f->loop);
+		assert_string_equal(notes_get(), "told:a:failed:a.example:one");
+		die(f);
+		begin_life(f, HANG);
+	}
+	notes_reset();
+	test_log_expect(LOG_LEVEL_WARNING, "under way each time that we died");
+	fake_loop_run_ready(f->loop);
+	assert_string_equal(notes_get(), "told:a:failed:a.example:two");
+}
+
+/* Who ends in good order has not failed at it. */
+static void test_many_good_ends(void **state)
+{
+	struct fixture *f = *state;
+
+	end_well(f);
+	begin_life(f, HANG);
+	add(f, "one");
+	for (unsigned i = 0; i < 3 * NOTIFIER_TRIES_MAX; i++) {
+		fake_loop_run_ready(f->loop);
+		end_well(f);
+		begin_life(f, HANG);
+	}
+	end_well(f);
+	begin_life(f, WELL);
+	expect_told(f, "told:a:failed:a.example:one");
+}
+
+static void test_no_history(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, "before it was there");
+	end_well(f);
+	begin_life(f, WELL);
+	expect_told(f, "");
+	add(f, "one");
+	expect_told(f, "told:a:failed:a.example:one");
+	follow_conf(f, "");
+	events_follow_notifiers(f->events);
+	add(f, "while it was away");
+	follow_conf(f, WELL);
+	events_follow_notifiers(f->events);
+	add(f, "two");
+	expect_told(f, "told:a:failed:a.example:two");
+}
+
+/* More than it can take: the newest, and a word. */
+static void test_too_many_were_left(void **state)
+{
+	struct fixture *f = *state;
+
+	end_well(f);
+	begin_life(f, HANG);
+	test_log_expect(LOG_LEVEL_WARNING, "too many are waiting");
+	for (unsigned i = 0; i < NOTIFIER_QUEUE_MAX + 100; i++)
+		add(f, "x");
+	fake_loop_run_ready(f->loop);
+	die(f);
+	test_log_expect(LOG_LEVEL_WARNING, "too many were waiting");
+	begin_life(f, WELL);
+	fake_loop_run_until_idle(f->loop, USEC_PER_SEC);
+	assert_int_equal(count_told(), NOTIFIER_QUEUE_MAX);
+}
+
 /* --- followers -------------------------------------------------------------------------------- */
 
 static void on_event(const struct store_event *event, void *userdata)
@@ -303,6 +443,11 @@ int main(void)
 		test_event(test_queue_is_bounded),
 		test_event(test_reopened),
 		test_event(test_broken),
+		test_event(test_told_after_a_death),
+		test_event(test_not_for_ever),
+		test_event(test_many_good_ends),
+		test_event(test_no_history),
+		test_event(test_too_many_were_left),
 		test_event(test_followers),
 		test_event(test_leave_while_told),
 		test_event(test_events_go_first),
