@@ -43,9 +43,14 @@ void upgrade_self_done(struct upgrade_self *self)
 	*self = (struct upgrade_self){ 0 };
 }
 
+bool upgrade_has_mark(void)
+{
+	return getenv(MARK) != NULL;
+}
+
 bool upgrade_take_mark(void)
 {
-	bool is_marked = getenv(MARK) != NULL;
+	bool is_marked = upgrade_has_mark();
 
 	unsetenv(MARK);
 	return is_marked;

@@ -51,3 +51,4 @@ int upgrade_exec(const struct upgrade_self *self, struct upgrade_luggage *luggag
 	struct err *err);
 /* Were we started by upgrade_exec? Once: the mark is taken away. */
 bool upgrade_take_mark(void);
+bool upgrade_has_mark(void); /* and it is left there */

@@ -531,6 +531,103 @@ def test_upgrade_that_is_refused(patient):
     assert patient.show("postseal", "SubState") == "running"
 
 
+# --- a manager that dies again and again ----------------------------------------------------------
+
+# Killed by the kernel at each start, in the midst of it.
+DEADLY = """\
+[Service]
+SystemCallFilter=
+SystemCallFilter=~socketpair
+SystemCallErrorNumber=
+"""
+
+
+def restarts(box):
+    return int(box.show("postseal", "NRestarts"))
+
+
+def test_a_manager_that_dies_at_each_start(patient):
+    """It waits longer and longer, its workers serve, and one command brings it back."""
+    session = Session(patient, 5)
+    patient.write(DROP_IN, DEADLY)
+    patient.systemctl("daemon-reload", check=True)
+    pid = main_pid(patient)
+    cursor = patient.cursor()
+    patient.run("kill", "-KILL", pid, check=True)
+    wait_until(lambda: restarts(patient) >= 4, "the fourth restart")
+    session.check()
+    time.sleep(15)
+    # 0, 0, 1, 2, 4, 8 and 16 s: so many at most in the half minute.
+    assert 4 <= restarts(patient) <= 8
+    assert any("SIGSYS" in text or "status=31" in text for text in messages(patient, cursor))
+    told = [text for text in messages(patient, cursor) if "postseald has died" in text]
+    assert 3 <= len(told) <= 8, told
+    session.check()
+    patient.run("rm", DROP_IN, check=True)
+    patient.systemctl("daemon-reload", check=True)
+    wait_until(lambda: "waiting" in patient.show("postseal", "StatusText"), "the next wait")
+    patient.systemctl("kill", "--kill-who=main", "-s", "HUP", "postseal", check=True)
+    wait_until(lambda: patient.show("postseal", "SubState") == "running", "the service", timeout=15)
+    session.check()
+    assert subject_at(patient, 993)
+    text = "of an earlier manager is draining, 1 sessions"
+    wait_until(lambda: text in patient.run("postsealctl", "status").stdout, "its sessions")
+    session.end()
+    patient.systemctl("stop", "postseal", check=True)
+    assert processes(patient) == []
+
+
+def test_stop_during_the_wait(patient):
+    """A stop finds a process, and that one the workers."""
+    patient.write(DROP_IN, DEADLY)
+    patient.systemctl("daemon-reload", check=True)
+    patient.run("kill", "-KILL", main_pid(patient), check=True)
+    wait_until(lambda: restarts(patient) >= 4, "the fourth restart")
+    wait_until(lambda: "waiting" in patient.show("postseal", "StatusText"), "a wait")
+    patient.systemctl("stop", "postseal")
+    assert processes(patient) == []
+
+
+@pytest.fixture
+def broken(patient):
+    """The program cannot be executed, and systemd has given it up."""
+    patient.session = Session(patient, 6)
+    patient.run("cp", "-p", "/usr/sbin/postseald", "/root/postseald", check=True)
+    patient.run("rm", "/usr/sbin/postseald", check=True)
+    patient.write("/usr/sbin/postseald", "#!/bin/sh\nkill -9 $$\n", 0o755)
+    patient.run("kill", "-KILL", main_pid(patient), check=True)
+    try:
+        wait_until(lambda: patient.show("postseal", "ActiveState") == "failed", "the limit")
+        assert 10 <= restarts(patient) <= 41
+    finally:
+        patient.run("cp", "-p", "/root/postseald", "/usr/sbin/postseald.new", check=True)
+        patient.run("mv", "/usr/sbin/postseald.new", "/usr/sbin/postseald", check=True)
+    return patient
+
+
+def test_a_program_that_cannot_run(broken):
+    """What was mended takes sockets and sessions over, from the workers themselves."""
+    status = broken.systemctl("status", "--no-pager", "postseal").stdout
+    assert "Start request repeated too quickly" in status, status
+    broken.session.check()
+    assert "box.example" in subject_at(broken, 993)
+    command = "systemctl reset-failed postseal && systemctl start postseal"
+    done = broken.run("sh", "-c", command)
+    assert done.returncode == 0, broken.run("journalctl", "-u", "postseal", "-n", "50")
+    broken.session.check()
+    assert "box.example" in subject_at(broken, 993)
+    broken.session.end()
+    broken.systemctl("stop", "postseal", check=True)
+    assert processes(broken) == []
+
+
+def test_workers_that_are_given_up(broken):
+    broken.session.check()
+    assert len(processes(broken)) > 0
+    broken.systemctl("kill", "postseal", check=True)
+    wait_until(lambda: processes(broken) == [], "the end of the workers")
+
+
 # --- the units themselves ---------------------------------------------------------------------
 
 
