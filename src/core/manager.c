@@ -153,7 +153,8 @@ static int open_rendezvous(struct manager *m, struct err *err)
 
 	if (r >= 0)
 		r = orphans_new(&m->orphans, &params, err);
-	if (r >= 0 && upgrade_take_mark())
+	m->is_upgraded = upgrade_take_mark();
+	if (r >= 0 && m->is_upgraded)
 		orphans_adopt_children(m->orphans);
 	return r;
 }
@@ -311,6 +312,7 @@ static int open_work(struct manager *m, struct err *err)
 	};
 
 	m->events = events_new(&events);
+	m->happenings = happenings_new(m->events, m->store);
 	open_store_watch(m);
 	int r = open_clock(m, err);
 	if (r < 0)
@@ -473,6 +475,7 @@ struct manager *manager_free(struct manager *m)
 	authorities_free(m->authorities);
 	clock_watch_free(m->clock);
 	store_watch_free(m->store_watch);
+	happenings_free(m->happenings);
 	events_free(m->events);
 	instances_free(m->instances);
 	upgrade_check_cancel(m->upgrade);
@@ -499,6 +502,19 @@ struct manager *manager_free(struct manager *m)
 
 /* --- start ------------------------------------------------------------------------------------------ */
 
+/* How we came to be here, if not by an orderly start. */
+static void tell_origin(struct manager *m)
+{
+	if (m->is_upgraded)
+		events_add(m->events, LOG_LEVEL_NOTICE, "upgrade", NULL,
+			"done, postseal %s goes on in the place of the one before",
+			PACKAGE_VERSION);
+	else if (orphans_were_left(m->orphans))
+		events_add(m->events, LOG_LEVEL_NOTICE, "takeover", NULL,
+			"the manager before this one was killed, and this one has taken "
+			"over; workers of it that still serve are drained");
+}
+
 static void on_fleet_ready(const struct err *err, void *userdata)
 {
 	struct manager *m = userdata;
@@ -517,6 +533,7 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 	events_add(m->events, LOG_LEVEL_INFO, "started", NULL,
 		"postseal %s serves %zu names at %zu listeners", PACKAGE_VERSION,
 		served_count(m->served), conf_count_blocks(m->loaded.conf, "listener"));
+	tell_origin(m);
 	if (m->held)
 		events_add(m->events, LOG_LEVEL_WARNING, "held", NULL,
 			"started, and what the configuration would change is left "

@@ -8,6 +8,7 @@
 #include "core/authorities.h"
 #include "core/control.h"
 #include "core/faults.h"
+#include "core/happenings.h"
 #include "core/load.h"
 #include "core/orphans.h"
 #include "core/publication.h"
@@ -29,6 +30,7 @@ struct manager {
 	struct store *store;
 	struct instances *instances;
 	struct events *events;
+	struct happenings *happenings;
 	struct clock_watch *clock;
 	struct store_watch *store_watch;
 	struct served *served;
@@ -46,6 +48,7 @@ struct manager {
 	struct loop_timer *status_timer;
 
 	usec_t started_usec; /* monotonic */
+	bool is_upgraded;    /* an earlier image has become us */
 	unsigned n_taken_up; /* certificates that were under way when we last ended */
 	usec_t forget_usec;  /* monotonic; the next look for what can be forgotten */
 	struct plan *held; /* owned; what the start would have changed; NULL: nothing */

@@ -359,6 +359,11 @@ void orphans_end(struct orphans *o)
 	o->is_ended = true;
 }
 
+bool orphans_were_left(const struct orphans *orphans)
+{
+	return orphans->socket.was_left;
+}
+
 unsigned orphans_count(const struct orphans *o, uint64_t *ret_connections)
 {
 	const struct orphan *orphan;

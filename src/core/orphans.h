@@ -44,4 +44,6 @@ void orphans_stop(struct orphans *orphans, usec_t timeout_usec,
 /* SIGTERM, after a second SIGKILL, to all that are known. */
 void orphans_end(struct orphans *orphans);
 
+/* Was the manager before us killed, so that workers of it may go on? */
+bool orphans_were_left(const struct orphans *orphans);
 unsigned orphans_count(const struct orphans *orphans, uint64_t *ret_connections);

@@ -5,8 +5,10 @@
 #include "core/load.h"
 #include "ctl/ctl.h"
 #include "ctl/print.h"
+#include "store/event.h"
 #include "store/store.h"
 #include "util/mem.h"
+#include "util/text.h"
 
 static char *database_path(const struct loaded *loaded)
 {
@@ -39,6 +41,24 @@ int ctl_run_backup(struct ctl *ctl, const struct arguments *arguments)
 	return ctl_with_loaded(ctl, arguments, backup);
 }
 
+/* Into the audit trail of what was restored. If that cannot be, the restore is good all
+ * the same. */
+static void tell_restored(const char *path, const char *from, usec_t wall_now_usec)
+{
+	_cleanup_(store_closep) struct store *store = NULL;
+	_cleanup_(freep) char *text =
+		xasprintf("the database was restored from %.1000s", from);
+	struct store_event event = {
+		.at_usec = wall_now_usec,
+		.kind = (char *)"restore",
+		.text = text,
+	};
+
+	text_clean(text);
+	if (store_open(&store, path, 0, NULL) >= 0)
+		store_event_add(store, &event, 0, NULL);
+}
+
 static int restore(
 	struct ctl *ctl, const struct loaded *loaded, const struct arguments *arguments)
 {
@@ -59,6 +79,7 @@ static int restore(
 				ctl->err, "stop postseald first; nothing was changed");
 		return CTL_FAILED;
 	}
+	tell_restored(path, from, loop_wall_now(ctl->loop ? ctl->loop : own));
 	print_line(ctl->out, "%s is restored from %s", path, from);
 	if (aside)
 		print_line(ctl->out, "what was there before is kept as %s", aside);

@@ -12,9 +12,13 @@
 #include "ctl/print.h"
 #include "util/mem.h"
 
-#define DEADLINE_USEC USEC_PER_MIN
-#define BAD_TURN_USEC (100 * USEC_PER_MSEC)
-#define DATE_LEN      10 /* of RFC 3339 */
+#define DEADLINE_USEC    USEC_PER_MIN
+#define BAD_TURN_USEC    (100 * USEC_PER_MSEC)
+#define DATE_LEN         10 /* of RFC 3339 */
+#define TIME_BEGIN       11
+#define TIME_LEN         8
+#define TIME_END         (TIME_BEGIN + TIME_LEN)
+#define HAPPENINGS_SHOWN 6
 
 struct status {
 	struct ctl *ctl;
@@ -182,6 +186,27 @@ static void print_draining(const struct status *status, int64_t n)
 		json_view_int(status->summary, "draining_connections", 0));
 }
 
+/* "2026-11-23 09:12:01 UTC  reload: configuration in force: …", the newest first. */
+static void print_happenings(const struct status *status)
+{
+	const json_t *list = json_view_array(status->summary, "happenings");
+
+	for (size_t i = 0; i < MIN(json_array_size(list), (size_t)HAPPENINGS_SHOWN);
+		i++) {
+		const json_t *one = json_array_get(list, i);
+		const char *at = json_view_string(one, "at");
+		const char *kind = json_view_string(one, "kind");
+		const char *subject = json_view_string(one, "subject");
+		const char *text = json_view_string(one, "text");
+
+		if (!at || strlen(at) < TIME_END || !kind || !text)
+			continue;
+		print_line(status->ctl->out, "%.*s %.*s UTC  %s%s%s: %s", DATE_LEN, at,
+			TIME_LEN, at + TIME_BEGIN, kind, subject ? " " : "",
+			subject ? subject : "", text);
+	}
+}
+
 static void print_summary(const struct status *status)
 {
 	const json_t *s = status->summary;
@@ -209,6 +234,7 @@ static void print_summary(const struct status *status)
 	print_turns(status);
 	print_held(status, json_view_string(s, "held"));
 	print_taken_up(status, json_view_int(s, "taken_up", 0));
+	print_happenings(status);
 }
 
 static void print_lines(const struct status *status)

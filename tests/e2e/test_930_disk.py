@@ -78,6 +78,11 @@ def run_to_the_call(daemon, call, number, *words):
     # LeakSanitizer needs what strace has taken.
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
     done = daemon.programs.run("strace", *argv, env=environment)
+    # Done already, but for its row in the audit trail, and again within the second: what
+    # it would keep has the name of what it has kept.
+    if done.returncode == 1 and "before-restore" in done.stderr:
+        assert "File exists" in done.stderr
+        return True
     assert done.returncode in (0, -9, 137), done.stderr
     return done.returncode != 0
 

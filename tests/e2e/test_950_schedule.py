@@ -49,6 +49,7 @@ def test_no_order_and_an_alarm(wrong):
     done = daemon.ctl("status")
     assert done.returncode == 2
     assert f"alarm: {alarm}" in done.stdout
+    assert "no order is made" in daemon.happened("clock")
     wait_until(lambda: daemon.slot("one.example")["error"], "the end of the first try")
     assert daemon.slot("one.example")["attempts"] == 0
     # by the operator's word the CA is asked once more, and not for an order

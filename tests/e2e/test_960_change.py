@@ -93,6 +93,7 @@ def test_the_brake(room):
     assert "12 of 12" in done.stdout + done.stderr
     assert served(room, "d3.example")
     assert daemon.status()["summary"]["held"]
+    assert "12 of 12" in daemon.happened("held")
     assert daemon.stop() == 0
     daemon.start()
     assert served(room, "d3.example")

@@ -136,6 +136,7 @@ def test_two_deaths_disable(faulty, mode):
     told = [event["text"] for event in daemon.events() if event["kind"] == "plugin"]
     assert len(told) == 2 and "after another time" in told[0] and "twice" in told[1]
     wait_until(lambda: "twice" in faulty.text_told(), "somebody told")
+    assert "twice" in daemon.happened("plugin")
     assert daemon.ctl("status").returncode == 2
 
     # It stays so across a restart, until somebody lifts it.

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -195,6 +196,13 @@ class Postseald:
         if done.returncode not in (0, 2):
             raise PeerError(f"status ended with {done.returncode}: {done.stderr}")
         return json.loads(done.stdout)
+
+    def happened(self, kind):
+        """What the status says of the latest happening of that kind, without its time."""
+        when = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+        told = self.ctl("status").stdout
+        found = re.findall(rf"{when}  {kind}(?: [^:\n]*)?: (.+)$", told, re.M)
+        return found[0] if found else None
 
     def slots(self, domain):
         rows = self.status()["certificates"]

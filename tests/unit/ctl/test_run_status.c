@@ -82,6 +82,25 @@ static void test_attention(void **state)
 	assert_int_equal(f->exit_code, CTL_ATTENTION);
 }
 
+static const char *const happened[] = { SERVED,
+	"{\"summary\":{\"domains\":1,\"happenings\":["
+	"{\"kind\":\"rolled-back\",\"at\":\"2026-11-23T09:12:01Z\",\"subject\":\"a.test\",\"text\":\"the old one is served again\"},"
+	"{\"kind\":\"reload\",\"at\":\"2026-11-22T08:00:00Z\",\"subject\":null,\"text\":\"refused \\u001b[31m\"},"
+	"{\"kind\":\"odd\",\"at\":\"x\",\"text\":\"y\"}, 7]}}",
+	NULL };
+
+static void test_happenings(void **state)
+{
+	struct fixture *f = *state;
+
+	f->rows = happened;
+	fixture_call(f, "status");
+	assert_int_equal(f->exit_code, CTL_OK);
+	assert_non_null(strstr(f->out,
+		"\n2026-11-23 09:12:01 UTC  rolled-back a.test: the old one is served again\n"
+		"2026-11-22 08:00:00 UTC  reload: refused ?[31m\n"));
+}
+
 static void test_alarm(void **state)
 {
 	struct fixture *f = *state;
@@ -189,6 +208,7 @@ int main(void)
 		fixture_test(test_long_turn),
 		fixture_test(test_attention),
 		fixture_test(test_alarm),
+		fixture_test(test_happenings),
 		fixture_test(test_nothing),
 		fixture_test(test_several_certificates),
 		fixture_test(test_full),
