@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/command_plan.h"
+#include "core/command_status.h"
 #include "core/manager.h"
 #include "core/plugin_commands.h"
 #include "core/status.h"
@@ -31,25 +32,6 @@ static void end_with_err(
 
 /* --- status ---------------------------------------------------------------------------- */
 
-struct status_walk {
-	struct manager *manager;
-	struct control_request *request;
-	unsigned n, n_attention;
-};
-
-static int on_status_slot(const struct store_slot *slot, void *userdata)
-{
-	struct status_walk *walk = userdata;
-
-	if (slot->removed)
-		return 0;
-	json_t *row = status_format_slot(walk->manager, slot);
-	walk->n++;
-	walk->n_attention += status_needs_attention(row);
-	control_request_row(walk->request, row);
-	return 0;
-}
-
 /* A domain's name, or any name in its certificate. */
 static const char *find_domain(struct manager *m, const char *name)
 {
@@ -66,8 +48,6 @@ static const char *find_domain(struct manager *m, const char *name)
 static void run_status(
 	struct control_request *request, const json_t *args, void *userdata)
 {
-	struct status_walk walk = { .manager = userdata, .request = request };
-	_cleanup_(err_done) struct err err = ERR_INIT;
 	const char *name = json_view_string(args, "name");
 	const char *domain = name ? find_domain(userdata, name) : NULL;
 
@@ -77,16 +57,7 @@ static void run_status(
 			name);
 		return;
 	}
-	/* What can be read has been shown, whatever cannot. */
-	bool is_whole = store_slot_each(walk.manager->store, domain, on_status_slot,
-				&walk, &err) >= 0;
-	_cleanup_(freep) char *trouble = is_whole ? NULL : err_format(&err);
-	control_request_row(
-		request, status_format_summary(userdata, walk.n_attention, trouble));
-	const bool wants_person =
-		walk.n_attention > 0 || !is_whole || status_has_alarm(userdata);
-	control_request_end(request, wants_person ? COMMAND_ATTENTION : COMMAND_OK,
-		"%u certificates, %u want attention", walk.n, walk.n_attention);
+	command_status_start(request, domain, userdata);
 }
 
 /* --- renew ------------------------------------------------------------------------------ */

@@ -24,13 +24,14 @@
 #include "util/mem.h"
 #include "util/strtab.h"
 
-#define CONNECTIONS_MAX   64
-#define READERS_MAX       48 /* of them, of peers without CONTROL_ADMIN */
-#define IDLE_DEFAULT_USEC (60 * USEC_PER_SEC)
-#define PAUSE_USEC        (1 * USEC_PER_SEC) /* when out of descriptors */
-#define COMPLAINT_USEC    USEC_PER_MIN
-#define ARGUMENT_MAX      (64 * 1024)
-#define COMMANDS_MAX      64
+#define CONNECTIONS_MAX     64
+#define READERS_MAX         48 /* of them, of peers without CONTROL_ADMIN */
+#define IDLE_DEFAULT_USEC   (60 * USEC_PER_SEC)
+#define PAUSE_USEC          (1 * USEC_PER_SEC) /* when out of descriptors */
+#define COMPLAINT_USEC      USEC_PER_MIN
+#define ARGUMENT_MAX        (64 * 1024)
+#define COMMANDS_MAX        64
+#define UNSENT_ENOUGH_BYTES (512 * 1024)
 
 struct connection;
 
@@ -143,6 +144,13 @@ void control_request_row(struct control_request *request, json_t *json)
 		return;
 	command_row_pack(row, &frame);
 	connection_send(request->connection, &frame);
+}
+
+bool control_request_is_busy(const struct control_request *request)
+{
+	const struct connection *c = request->connection;
+
+	return c && frame_stream_get_unsent(c->stream) > UNSENT_ENOUGH_BYTES;
 }
 
 void control_request_end(

@@ -50,6 +50,8 @@ DEFINE_CLEANUP(struct control *, control_free)
 
 /* json is taken over. A peer that has gone: silently ignored. */
 void control_request_row(struct control_request *request, json_t *json);
+/* Has the peer so much to read that more rows should wait? False when it has gone. */
+bool control_request_is_busy(const struct control_request *request);
 /* Ends it: the request is gone afterwards. */
 _printf_(3, 4) void control_request_end(
 	struct control_request *request, enum command_exit code, const char *fmt, ...);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/slot_walk.h"
 #include "io/atomic_file.h"
 #include "pki/tls_context.h"
 #include "store/certificate.h"
@@ -19,8 +20,10 @@
 #include "util/mem.h"
 
 #define FILE_BYTES_MAX (1024 * 1024)
-#define FILES_PER_TURN 4
-#define RETRY_USEC     USEC_PER_MIN
+/* Files at an end that is wanted; what is missing is written after the next start. */
+#define FILES_AT_END 100
+#define RETRY_USEC   USEC_PER_MIN
+#define PAUSE_USEC   (10 * USEC_PER_MSEC) /* the disk is wanted by others, too */
 
 #define CHAIN_BEGIN "-----BEGIN CERTIFICATE-----"
 
@@ -32,6 +35,8 @@ struct last_good {
 	struct loop_timer *timer; /* owned; armed while something is to be written */
 	struct map *queue; /* slot's id as text → path of what is replaced, owned */
 	bool has_failed;   /* said once */
+	struct slot_walk *walk; /* owned; while the store is followed */
+	struct map *files;      /* owned; of those: what nobody wants, at its end */
 };
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -145,15 +150,13 @@ static bool write_next(struct last_good *lg)
 	return true;
 }
 
-static void on_timer(struct loop_timer *timer, void *userdata)
+static void on_write_turn(struct loop_timer *timer, void *userdata)
 {
 	struct last_good *lg = userdata;
-	bool is_well = true;
+	bool is_well = write_next(lg); /* which waits for the disk */
 
-	for (int i = 0; is_well && i < FILES_PER_TURN; i++)
-		is_well = write_next(lg);
 	if (map_count(lg->queue) > 0)
-		loop_timer_set_after(lg->timer, is_well ? 0 : RETRY_USEC);
+		loop_timer_set_after(lg->timer, is_well ? PAUSE_USEC : RETRY_USEC);
 }
 
 void last_good_put(struct last_good *lg, int64_t slot_id, int64_t replaced_id)
@@ -181,35 +184,49 @@ static struct map *list_files(const char *folder)
 	return files;
 }
 
-struct follow {
-	struct last_good *lg;
-	struct map *files; /* those that nobody wants, at the end */
-};
-
-static int on_slot(const struct store_slot *slot, void *userdata)
+static void on_slot(const struct store_slot *slot, void *userdata)
 {
-	struct follow *follow = userdata;
+	struct last_good *lg = userdata;
 	_cleanup_(freep) char *name = format_name(slot->id, slot->certificate_id);
 
-	if (slot->certificate_id > 0 && !map_remove(follow->files, name))
-		last_good_put(follow->lg, slot->id, 0);
-	return 0;
+	if (slot->certificate_id > 0 && !map_remove(lg->files, name))
+		last_good_put(lg, slot->id, 0);
 }
 
-void last_good_follow(struct last_good *lg)
+static void stop_walk(struct last_good *lg)
 {
-	_cleanup_(map_freep) struct map *files = list_files(lg->folder);
-	struct follow follow = { lg, files };
+	lg->walk = slot_walk_cancel(lg->walk);
+	lg->files = map_free(lg->files);
+}
+
+static void on_followed(const struct err *err, void *userdata)
+{
+	struct last_good *lg = userdata;
 	const char *name;
 	void *value;
 	size_t pos;
 
-	if (store_slot_each(lg->store, NULL, on_slot, &follow, NULL) < 0)
-		return;
-	map_foreach(files, pos, name, value) {
+	map_foreach(lg->files, pos, name, value) {
 		_cleanup_(freep) char *path = xasprintf("%s/%s", lg->folder, name);
-		unlink(path);
+		if (!err)
+			unlink(path);
 	}
+	stop_walk(lg);
+}
+
+void last_good_follow(struct last_good *lg)
+{
+	const struct slot_walk_params params = {
+		.loop = lg->loop,
+		.store = lg->store,
+		.on_slot = on_slot,
+		.done = on_followed,
+		.userdata = lg,
+	};
+
+	stop_walk(lg);
+	lg->files = list_files(lg->folder);
+	lg->walk = slot_walk_start(&params);
 }
 
 struct last_good *last_good_new(const struct last_good_params *params)
@@ -220,9 +237,16 @@ struct last_good *last_good_new(const struct last_good_params *params)
 	lg->store = params->store;
 	lg->log = (struct log_ctx){ params->log, NULL, NULL };
 	lg->folder = xasprintf("%s/" LAST_GOOD_FOLDER, params->directory);
-	lg->timer = loop_timer_new(params->loop, on_timer, lg);
+	lg->timer = loop_timer_new(params->loop, on_write_turn, lg);
 	lg->queue = map_new();
 	return lg;
+}
+
+/* What was proven last is worth the moment. */
+static void write_at_end(struct last_good *lg)
+{
+	for (int i = 0; i < FILES_AT_END && write_next(lg); i++)
+		continue;
 }
 
 struct last_good *last_good_free(struct last_good *lg)
@@ -233,9 +257,8 @@ struct last_good *last_good_free(struct last_good *lg)
 
 	if (!lg)
 		return NULL;
-	/* What was proven last is worth the moment. */
-	while (write_next(lg))
-		;
+	stop_walk(lg);
+	write_at_end(lg);
 	loop_timer_free(lg->timer);
 	map_foreach(lg->queue, pos, key, replaced)
 		free(replaced);

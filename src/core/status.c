@@ -236,22 +236,6 @@ json_t *status_format_summary(
 	return json_pack("{s:o}", "summary", s);
 }
 
-struct line {
-	unsigned n, n_served, n_failed;
-};
-
-static int count_slot(const struct store_slot *slot, void *userdata)
-{
-	struct line *line = userdata;
-
-	if (slot->removed)
-		return 0;
-	line->n++;
-	line->n_served += slot->certificate_id > 0;
-	line->n_failed += slot->error && slot->attempts > 0;
-	return 0;
-}
-
 static char *format_orphans(struct manager *m)
 {
 	uint64_t sessions = 0;
@@ -266,11 +250,11 @@ static char *format_orphans(struct manager *m)
 
 char *status_format_line(struct manager *m)
 {
-	struct line line = { 0 };
+	struct store_slot_count count = { 0 };
 	struct link_stats stats;
 	unsigned n_workers;
 
-	store_slot_each(m->store, NULL, count_slot, &line, NULL);
+	store_slot_count(m->store, &count, NULL);
 	fleet_get_stats(m->fleet, &stats, &n_workers);
 	const char *alarm = get_alarm(m, 0);
 	_cleanup_(freep) char *orphans = format_orphans(m);
@@ -279,6 +263,6 @@ char *status_format_line(struct manager *m)
 		"%llu connections%s",
 		alarm ? alarm : "", alarm ? "; " : "",
 		m->held_text ? "a change is held (postsealctl plan); " : "",
-		line.n_served, line.n, line.n_failed, schedule_count(m->schedule),
+		count.n_served, count.n, count.n_failed, schedule_count(m->schedule),
 		n_workers, (unsigned long long)stats.connections, orphans);
 }

@@ -96,6 +96,8 @@ DEFINE_CLEANUP(struct frame_stream *, frame_stream_free)
 /* Queues; empties the frame (fds and fields move). Never calls back from within. */
 int frame_stream_send(
 	struct frame_stream *stream, struct frame *frame, struct err *err);
+/* Octets that are queued. */
+size_t frame_stream_get_unsent(const struct frame_stream *stream);
 /* True when nothing is queued. */
 bool frame_stream_is_flushed(const struct frame_stream *stream);
 /* Peer's credentials (SO_PEERCRED). */

@@ -333,6 +333,11 @@ int frame_stream_send(struct frame_stream *stream, struct frame *frame, struct e
 	return 0;
 }
 
+size_t frame_stream_get_unsent(const struct frame_stream *stream)
+{
+	return stream->queue_bytes;
+}
+
 bool frame_stream_is_flushed(const struct frame_stream *stream)
 {
 	return list_is_empty(&stream->queue);

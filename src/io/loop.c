@@ -34,6 +34,18 @@ usec_t loop_clock_cpu(void)
 	return clock_read(CLOCK_THREAD_CPUTIME_ID);
 }
 
+struct loop_portion loop_portion_begin(void)
+{
+	return (struct loop_portion){
+		.end_usec = usec_add(loop_clock_cpu(), LOOP_PORTION_USEC),
+	};
+}
+
+bool loop_portion_is_over(const struct loop_portion *portion)
+{
+	return loop_clock_cpu() >= portion->end_usec;
+}
+
 struct loop *loop_free(struct loop *loop)
 {
 	return loop ? loop->ops->free(loop) : NULL;

@@ -67,6 +67,16 @@ DEFINE_CLEANUP(struct loop *, loop_free)
 /* Runs until loop_exit; returns its code, or negative errno. */
 int loop_run(struct loop *loop, struct err *err);
 void loop_exit(struct loop *loop, int code);
+/* Long work is done in portions, one a turn: is this one over? By the time on a processor,
+ * so that it gets on where others want that, too. */
+#define LOOP_PORTION_USEC (5 * USEC_PER_MSEC)
+
+struct loop_portion {
+	usec_t end_usec;
+};
+struct loop_portion loop_portion_begin(void);
+bool loop_portion_is_over(const struct loop_portion *portion);
+
 /* Monotonic time of this turn; for deadlines. */
 usec_t loop_now(const struct loop *loop);
 /* The same, and it also runs while the machine sleeps; for what the calendar should say. */

@@ -74,7 +74,7 @@ static void tell(struct loop_meter *meter, const struct loop_turn *turn)
 		       usec_sub(turn->at_usec, meter->warned_usec) >= WARN_GAP_USEC;
 	enum log_level level = is_ours && is_news ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
 
-	if (turn->wall_usec < WARN_USEC)
+	if (turn->wall_usec < WARN_USEC && turn->held_usec <= LOOP_SLOW_USEC)
 		return;
 	if (level == LOG_LEVEL_WARNING)
 		meter->warned_usec = turn->at_usec;

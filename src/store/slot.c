@@ -249,6 +249,50 @@ int store_slot_each(struct store *store, const char *domain, store_slot_fn *fn,
 	return store_stmt_each(&q, on_row, &walk);
 }
 
+struct page {
+	struct walk walk;
+	int n;
+};
+
+static int on_page_row(struct store_stmt *q, void *userdata)
+{
+	struct page *page = userdata;
+
+	page->n++;
+	return on_row(q, &page->walk);
+}
+
+int store_slot_each_after(struct store *store, const struct store_slot *last, int n,
+	store_slot_fn *fn, void *userdata, struct err *err)
+{
+	struct page page = { .walk = { .fn = fn, .userdata = userdata } };
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	store_stmt_open(&q, store, STORE_STMT_SLOT_EACH_AFTER, err);
+	store_stmt_bind_text(&q, last ? last->domain : "", STORE_TEXT_MAX);
+	store_stmt_bind_text(&q, last ? last->key_type : "", STORE_TEXT_MAX);
+	store_stmt_bind_int(&q, last ? last->id : 0);
+	store_stmt_bind_int(&q, n);
+	int r = store_stmt_each(&q, on_page_row, &page);
+	return r < 0 ? r : page.n;
+}
+
+int store_slot_count(struct store *store, struct store_slot_count *ret, struct err *err)
+{
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	store_stmt_open(&q, store, STORE_STMT_SLOT_COUNT, err);
+	int r = store_stmt_fetch(&q);
+	if (r != 0)
+		return r;
+	*ret = (struct store_slot_count){
+		.n = (unsigned)store_stmt_read_int(&q, 0, UINT_MAX),
+		.n_served = (unsigned)store_stmt_read_int(&q, 0, UINT_MAX),
+		.n_failed = (unsigned)store_stmt_read_int(&q, 0, UINT_MAX),
+	};
+	return store_stmt_read_end(&q);
+}
+
 static int run_forget(
 	struct store *store, enum store_stmt_id id, usec_t wall_usec, struct err *err)
 {

@@ -55,6 +55,17 @@ typedef int store_slot_fn(const struct store_slot *slot, void *userdata);
 /* domain NULL = all; ordered by domain, key type. fn's non-zero stops and is returned. */
 int store_slot_each(struct store *store, const char *domain, store_slot_fn *fn,
 	void *userdata, struct err *err);
+/* The next `n` behind `last` (NULL: the first), in the same order. Returns how many. */
+int store_slot_each_after(struct store *store, const struct store_slot *last, int n,
+	store_slot_fn *fn, void *userdata, struct err *err);
+
+/* How many are not removed, and of those: have a certificate, have failed. */
+struct store_slot_count {
+	unsigned n, n_served, n_failed;
+};
+
+int store_slot_count(
+	struct store *store, struct store_slot_count *ret, struct err *err);
 /* Deletes removed slots whose due time has come, with their certificates and orders, but
  * not while something of them is presented. */
 int store_slot_forget(struct store *store, usec_t wall_usec, struct err *err);

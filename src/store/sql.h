@@ -47,6 +47,13 @@
 	X(SLOT_LOAD, STORE_SQL_SLOT "WHERE id = ?") \
 	X(SLOT_FIND, STORE_SQL_SLOT "WHERE domain = ? AND key_type = ? AND removed = 0") \
 	X(SLOT_EACH, STORE_SQL_SLOT "ORDER BY domain, key_type, id") \
+	X(SLOT_EACH_AFTER, STORE_SQL_SLOT \
+		"WHERE (domain, key_type, id) > (?, ?, ?)" \
+		" ORDER BY domain, key_type, id LIMIT ?") \
+	X(SLOT_COUNT, \
+		"SELECT count(*), count(certificate_id)," \
+		" count(CASE WHEN error IS NOT NULL AND attempts > 0 THEN 1 END)" \
+		" FROM slot WHERE removed = 0") \
 	X(SLOT_EACH_OF, STORE_SQL_SLOT "WHERE domain = ? ORDER BY key_type, id") \
 	X(SLOT_ADD, \
 		"INSERT INTO slot (domain, key_type, names, authority, profile," \

@@ -24,6 +24,15 @@ CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 # "postseald: debug: pebble: POST https://127.0.0.1:14000/order-plz: 201"
 REQUEST = re.compile(r"^postseald: debug: \S+: (?:GET|HEAD|POST) (https://[^/\s]+)/\S*: \d", re.M)
 ORIGIN = re.compile(r"https://[^/\s]+")
+# "a turn of the loop took 31 ms in on_x: 25 ms of work, 1 ms blocked, the rest …"
+TURN = re.compile(r"a turn of the loop took \d+ ms in ([^:]+): (\d+) ms of work, (\d+) ms blocked")
+# More work than this is never right. A disk that others use blocks a commit for longer now
+# and then; a call that waits for another process or for the network does it for seconds.
+WORK_MSEC = 20
+BLOCKED_MSEC = 500
+# A processor that is shared does half the work in the same time, and a build with sanitizers,
+# or one that is watched by valgrind, a tenth.
+FACTOR = 10 if os.environ.get("POSTSEAL_VALGRIND") or os.environ.get("POSTSEAL_SLOW") else 2
 SECRET = re.compile(r"^\s*eab_hmac_key\s*=\s*(\S+)", re.M)
 
 
@@ -35,6 +44,8 @@ def check(room):
             continue
         problems += check_log(daemon)
         problems += check_modes(daemon)
+        if not room.is_heavy:
+            problems += check_loop(daemon)
         if not os.path.exists(daemon.database) or room.is_damaged:
             continue
         database = sqlite3.connect(daemon.database)
@@ -70,6 +81,18 @@ def check_no_keys_in(log, keys):
         lines = [line for line in pem.splitlines() if line and not line.startswith("-----")]
         if any(line in log for line in lines if len(line) > 20):
             yield "its log has a part of a private key"
+
+
+# --- the loop ------------------------------------------------------------------------------------
+
+
+def check_loop(daemon):
+    """Nothing held up the others. As far as the log tells: at level debug it does."""
+    with open(daemon.log_path, encoding="utf-8", errors="replace") as file:
+        turns = TURN.findall(file.read())
+    for source, work, blocked in turns:
+        if int(work) > WORK_MSEC * FACTOR or int(blocked) > BLOCKED_MSEC * FACTOR:
+            yield f"a turn of its loop: {work} ms of work and {blocked} ms blocked in {source}"
 
 
 # --- files: I10 ---------------------------------------------------------------------------------

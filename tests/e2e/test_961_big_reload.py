@@ -62,6 +62,7 @@ def start_ca(room):
             ports.take(), room.local_ca.cert_file, room.local_ca.key_file, room.http_port
         )
 
+    room.is_heavy = True  # a reload of so many domains is one turn
     room.ca = room.pebble = room.start_backend(make)
     return room.ca
 

@@ -75,6 +75,11 @@ static void test_tells(void **state)
 	/* One a minute is enough. */
 	add(&meter, START + 1, 400 * MSEC, 400 * MSEC);
 	assert_true(test_log_has(LOG_LEVEL_DEBUG, "took 400 ms"));
+	/* What is longer than it should be is told to who looks for it. */
+	add(&meter, START + 2, 25 * MSEC, 21 * MSEC);
+	assert_true(test_log_has(LOG_LEVEL_DEBUG, "took 25 ms"));
+	add(&meter, START + 3, 26 * MSEC, 20 * MSEC);
+	assert_false(test_log_has(LOG_LEVEL_DEBUG, "took 26 ms"));
 	/* The machine was busy: nothing to be warned of. */
 	add(&meter, START + USEC_PER_HOUR, 500 * MSEC, 1 * MSEC);
 	assert_true(test_log_has(LOG_LEVEL_DEBUG, "took 500 ms"));

@@ -136,6 +136,31 @@ static int nest(const struct store_slot *slot, void *userdata)
 	return 0;
 }
 
+static void test_count(void **state)
+{
+	struct store_fixture *f = *state;
+	struct store_slot_count count;
+	struct store_slot s = { 0 };
+
+	assert_int_equal(store_slot_count(f->store, &count, NULL), 0);
+	assert_true(count.n == 0 && count.n_served == 0 && count.n_failed == 0);
+	store_fixture_slot(f->store, "a.test");
+	int64_t b = store_fixture_slot(f->store, "b.test");
+	int64_t c = store_fixture_slot(f->store, "c.test");
+	assert_int_equal(store_slot_load(f->store, b, &s, NULL), 0);
+	s.certificate_id = store_fixture_certificate(f->store, b, "b.test", 5);
+	s.attempts = 1;
+	xstrset(&s.error, "no");
+	assert_int_equal(store_slot_save(f->store, &s, NULL), 0);
+	store_slot_done(&s);
+	assert_int_equal(store_slot_load(f->store, c, &s, NULL), 0);
+	s.removed = true;
+	assert_int_equal(store_slot_save(f->store, &s, NULL), 0);
+	store_slot_done(&s);
+	assert_int_equal(store_slot_count(f->store, &count, NULL), 0);
+	assert_true(count.n == 2 && count.n_served == 1 && count.n_failed == 1);
+}
+
 static void test_walk_in_walk(void **state)
 {
 	struct store_fixture *f = *state;
@@ -253,6 +278,7 @@ int main(void)
 		test_with_store(test_round_trip),
 		test_with_store(test_removed),
 		test_with_store(test_each),
+		test_with_store(test_count),
 		test_with_store(test_walk_in_walk),
 		test_with_store(test_due),
 		test_with_store(test_many),
