@@ -66,7 +66,8 @@ def start(room, domains=DOMAIN, **how):
 
 def alarms(daemon, text):
     done = daemon.ctl("status")
-    lines = [line for line in done.stdout.splitlines() if text in line]
+    told = [line for line in done.stdout.splitlines() if line.startswith("alarm: ")]
+    lines = [line for line in told if text in line]
     assert done.returncode == 2 and len(lines) == 1, done.stdout
     return lines[0]
 
