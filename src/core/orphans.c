@@ -24,6 +24,8 @@
 #define STATS_USEC  (1 * USEC_PER_SEC)
 /* They try every 200 ms. */
 #define ARRIVAL_USEC (2 * USEC_PER_SEC)
+/* Who has connected says HELLO at once. */
+#define HELLO_USEC (5 * USEC_PER_SEC)
 /* Workers keep the time of draining themselves; so much more for those that do not. */
 #define GRACE_USEC (1 * USEC_PER_SEC)
 
@@ -96,13 +98,19 @@ static void on_deadline(struct loop_timer *timer, void *userdata)
 {
 	struct orphan *orphan = userdata;
 
-	worker_kill(orphan->worker);
+	/* No worker: only its connection is ours to end. */
+	if (orphan->is_known)
+		worker_kill(orphan->worker);
+	else
+		orphan_free(orphan);
 }
 
 static void drain(struct orphan *orphan)
 {
 	usec_t usec = orphan->orphans->drain_usec;
 
+	if (!orphan->is_known)
+		return;
 	worker_tell_drain(orphan->worker, usec);
 	if (!loop_timer_is_armed(orphan->deadline))
 		loop_timer_set_after(orphan->deadline, usec_add(usec, GRACE_USEC));
@@ -116,6 +124,8 @@ static void on_hello(struct orphan *orphan, const struct link_hello *hello)
 		"a worker of an earlier manager has come: process %d, %llu sessions",
 		(int)worker_get_pid(orphan->worker),
 		(unsigned long long)hello->connections);
+	if (!orphan->is_known)
+		loop_timer_disarm(orphan->deadline);
 	orphan->is_known = true;
 	worker_tell_empty(orphan->worker, LINK_STATS_REQUEST);
 	loop_timer_set_after(orphan->orphans->stats_timer, STATS_USEC);
@@ -202,6 +212,8 @@ static int adopt(struct orphans *o, pid_t pid, int fd, struct err *err)
 	orphan->orphans = o;
 	orphan->is_known = fd < 0;
 	orphan->deadline = loop_timer_new(o->in.loop, on_deadline, orphan);
+	if (!orphan->is_known)
+		loop_timer_set_after(orphan->deadline, o->in.hello_usec);
 	list_init(&orphan->entry);
 	list_append(&o->list, &orphan->entry);
 	o->n++;
@@ -287,6 +299,8 @@ int orphans_new(
 
 	o->in = *params;
 	o->in.path = NULL;
+	if (o->in.hello_usec == 0)
+		o->in.hello_usec = HELLO_USEC;
 	o->log = (struct log_ctx){ params->log, NULL, NULL };
 	o->events = (struct worker_events){
 		.on_message = on_message,
@@ -351,9 +365,11 @@ void orphans_end(struct orphans *o)
 	struct orphan *orphan, *next;
 
 	list_foreach(orphan, &o->list, entry)
-		worker_terminate(orphan->worker);
+		if (orphan->is_known)
+			worker_terminate(orphan->worker);
 	list_foreach_safe(orphan, next, &o->list, entry) {
-		orphan->worker = worker_free(orphan->worker);
+		if (orphan->is_known)
+			orphan->worker = worker_free(orphan->worker);
 		orphan_free(orphan);
 	}
 	o->is_ended = true;

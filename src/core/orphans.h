@@ -14,7 +14,8 @@ struct orphans_params {
 	struct loop *loop;
 	const char *path; /* of the rendezvous socket */
 	fleet_lookup_fn *lookup;
-	void *userdata; /* of lookup */
+	void *userdata;    /* of lookup */
+	usec_t hello_usec; /* for who has connected to say that it is a worker; 0 = 5 s */
 	const struct log_ctx *log;
 };
 

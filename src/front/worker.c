@@ -218,6 +218,7 @@ static void on_manager_found(int fd, void *userdata)
 
 	if (worker->state == WORKER_ENDING || new_link(worker, fd, &err) < 0) {
 		close(fd);
+		rendezvous_seek(worker->rendezvous);
 		return;
 	}
 	log_info(NULL, "a new manager was found");
