@@ -2,10 +2,16 @@
 """What a manager finds at its start: descriptors that lie, its own deaths, other managers,
 and workers whose manager died at a bad moment."""
 
+import copy
 import os
 import re
+import signal
 import socket
+import time
 
+import pytest
+
+from peers.process import list_children, wait_until
 from peers.tls import connect
 
 DOMAIN = "domain one.example {\n}\n"
@@ -117,4 +123,168 @@ def test_more_than_there_are(room):
     assert forgotten(daemon) == ["kept/x"]
     with greeted(room):
         pass
+    assert daemon.stop() == 0
+
+
+# --- deaths at bad moments --------------------------------------------------------------
+
+
+def talk(session, text):
+    session.sendall(text)
+    data = b""
+    while len(data) < len(text):
+        piece = session.recv(len(text) - len(data))
+        assert piece, "the session was closed"
+        data += piece
+    assert data == text
+
+
+def workers_of(pid):
+    return [child for child, command in list_children(pid) if "postseal-front" in command]
+
+
+def wait_drained(daemon):
+    wait_until(
+        lambda: daemon.status()["summary"]["draining_workers"] == 0, "the end of the old workers"
+    )
+
+
+@pytest.mark.parametrize("pause", [0.005, 0.02, 0.05, 0.1, 0.2])
+def test_dies_again_in_takeover(room, pause):
+    """Three deaths in a row, each before the next manager is ready: the session lives."""
+    daemon = start(room, drain="60s", workers=2)
+    session = greeted(room)
+    daemon.process.kill()
+    for i in range(3):
+        daemon.start(wait=False)
+        time.sleep(pause * (i + 1))
+        daemon.process.kill()
+        talk(session, b"x\r\n")
+    daemon.start()
+    talk(session, b"x\r\n")
+    with greeted(room):
+        pass
+    session.close()
+    wait_drained(daemon)
+    assert daemon.stop() == 0
+
+
+def test_worker_dies_in_takeover(room):
+    """The others give what it would have given; its own sessions are lost with it."""
+    daemon = start(room, drain="60s", workers=2)
+    orphans = workers_of(daemon.process.pid)
+    daemon.process.kill()
+    daemon.start(wait=False)
+    os.kill(orphans[0], signal.SIGKILL)
+    wait_until(daemon._is_ready, "the next manager")
+    with greeted(room) as session:
+        talk(session, b"x\r\n")
+    wait_drained(daemon)
+    assert daemon.stop() == 0
+
+
+def test_all_workers_die_in_takeover(room):
+    """Then nobody holds the addresses."""
+    daemon = start(room, workers=2)
+    orphans = workers_of(daemon.process.pid)
+    daemon.process.kill()
+    daemon.start(wait=False)
+    for pid in orphans:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(daemon._is_ready, "the next manager")
+    with greeted(room) as session:
+        talk(session, b"x\r\n")
+    assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("pause", [0.01, 0.1, 0.3])
+def test_stop_in_takeover(room, pause):
+    """It ends what it has taken over, in good order."""
+    daemon = start(room, drain="1s", workers=2)
+    orphans = workers_of(daemon.process.pid)
+    session = greeted(room)
+    daemon.process.kill()
+    daemon.start(wait=False)
+    time.sleep(pause)
+    talk(session, b"x\r\n")
+    daemon.stop()
+    session.settimeout(10)
+    assert session.recv(1) == b""
+    assert not [pid for pid in orphans if os.path.exists(f"/proc/{pid}/exe")]
+
+
+def test_two_managers(room):
+    """The second is refused, and the first does not notice."""
+    daemon = start(room)
+    session = greeted(room)
+    workers = workers_of(daemon.process.pid)
+    done = room.programs.run(room.programs.daemon, "-c", daemon.conf_dir, timeout=30)
+    assert done.returncode == 1, done
+    assert done.stderr.strip(), "it says why"
+    talk(session, b"x\r\n")
+    with greeted(room):
+        pass
+    assert workers_of(daemon.process.pid) == workers
+    assert daemon.ctl("status").returncode == 0
+    session.close()
+    assert daemon.stop() == 0
+
+
+# --- an upgrade that goes wrong ------------------------------------------------------------
+
+# It passes the check, and dies as soon as it is the manager.
+DEADLY = b"""#!/bin/sh
+case "$*" in *check-upgrade*) exit 0 ;; esac
+kill -9 $$
+"""
+
+
+def install(room, data):
+    new = room.programs.daemon + ".new"
+    with open(new, "wb") as file:
+        file.write(data)
+    os.chmod(new, 0o755)
+    os.rename(new, room.programs.daemon)
+
+
+def test_upgrade_to_a_build_that_dies(room):
+    """The old one does not come back by itself; sessions go on until it is put back."""
+    with open(room.programs.daemon, "rb") as file:
+        good = file.read()
+    room.programs = copy.copy(room.programs)
+    room.programs.daemon = os.path.join(room.folder, "postseald")
+    install(room, good)
+    daemon = start(room, drain="60s", workers=2)
+    session = greeted(room)
+    install(room, DEADLY)
+    daemon.ctl("upgrade", timeout=90)
+    wait_until(lambda: not daemon.is_running(), "its death")
+    for _ in range(3):
+        talk(session, b"x\r\n")
+        with greeted(room):
+            pass
+        daemon.start(wait=False)
+        daemon.process.wait(20)
+    install(room, good)
+    daemon.start()
+    talk(session, b"x\r\n")
+    with greeted(room):
+        pass
+    session.close()
+    wait_drained(daemon)
+    assert daemon.stop() == 0
+
+
+def test_upgrade_in_the_midst_of_an_order(room):
+    daemon = start(room, drain="60s")
+    session = greeted(room)
+    daemon.write(daemon.config() + "domain two.example {\n}\n")
+    assert daemon.ctl("reload").returncode == 0
+    assert daemon.ctl("upgrade", timeout=90).returncode == 0
+    daemon.wait_served("one.example", "two.example", timeout=60)
+    talk(session, b"x\r\n")
+    with greeted(room, "two.example"):
+        pass
+    session.close()
+    wait_drained(daemon)
     assert daemon.stop() == 0
