@@ -10,9 +10,9 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "core/standing.h"
 #include "core/worker_tell.h"
 #include "pki/selfsigned.h"
-#include "util/map.h"
 #include "util/mem.h"
 
 #define ACK_DEADLINE_USEC  (10 * USEC_PER_SEC)
@@ -37,8 +37,7 @@ struct fleet {
 	struct seat *seats; /* owned; in.n_workers */
 	struct link_configure configure;
 	struct nameset names; /* as the workers know them; sorted */
-	struct map *answers;  /* key → struct link_answer, owned */
-	uint64_t last_id;
+	struct standing *standing;
 	struct fleet_ops ops;
 	struct loop_timer *stats_timer;
 
@@ -149,45 +148,11 @@ void fleet_drop_context(struct fleet *fleet, const char *name)
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-static char *format_answer_key(bool is_alpn, const char *name, const char *token)
-{
-	return xasprintf(
-		"%s %s %s", is_alpn ? "alpn" : "http", name, token ? token : "");
-}
-
-static struct link_answer *copy_answer(const struct link_answer *answer, uint64_t id)
-{
-	struct link_answer *copy = xnew(struct link_answer);
-
-	*copy = (struct link_answer){
-		.id = id,
-		.is_alpn = answer->is_alpn,
-		.name = xstrdup(answer->name),
-		.token = xstrdup(answer->token),
-		.content = xstrdup(answer->content),
-		.chain_pem = xstrdup(answer->chain_pem),
-		.key_pem = xstrdup(answer->key_pem),
-	};
-	return copy;
-}
-
-static void answer_free(struct link_answer *answer)
-{
-	if (!answer)
-		return;
-	link_answer_done(answer);
-	free(answer);
-}
-
 int fleet_publish_start(struct fleet_op **ret, struct fleet *fleet,
 	const struct link_answer *answer, fleet_done_fn *done, void *userdata,
 	struct err *err)
 {
-	_cleanup_(freep) char *key =
-		format_answer_key(answer->is_alpn, answer->name, answer->token);
-	struct link_answer *copy = copy_answer(answer, ++fleet->last_id);
-
-	answer_free(map_set(fleet->answers, key, copy));
+	const struct link_answer *copy = standing_put(fleet->standing, answer);
 	const struct fleet_op_params op = {
 		.kind = FLEET_OP_ANSWER,
 		.id = copy->id,
@@ -205,15 +170,14 @@ int fleet_publish_start(struct fleet_op **ret, struct fleet *fleet,
 void fleet_withdraw(
 	struct fleet *fleet, bool is_alpn, const char *name, const char *token)
 {
-	_cleanup_(freep) char *key = format_answer_key(is_alpn, name, token);
-	struct link_answer *answer = map_remove(fleet->answers, key);
+	_cleanup_(standing_answer_freep) struct link_answer *answer =
+		standing_take(fleet->standing, is_alpn, name, token);
 
 	if (!answer)
 		return;
 	for (unsigned i = 0; i < fleet->in.n_workers; i++)
 		if (fleet->seats[i].worker)
 			worker_tell_answer_drop(fleet->seats[i].worker, answer);
-	answer_free(answer);
 }
 
 /* --- names and listeners ------------------------------------------------------------------------ */
@@ -298,49 +262,6 @@ char **fleet_list_listeners(const struct fleet *fleet)
 
 /* --- what workers say ----------------------------------------------------------------------------- */
 
-struct answerer {
-	fleet_lookup_fn *lookup;
-	void *userdata;
-	const struct log_ctx *log;
-};
-
-static void answer_lookup(struct worker *worker, const struct link_lookup *lookup,
-	const struct answerer *by)
-{
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	struct fleet_found found = { 0 };
-
-	if (by->lookup(lookup->name, lookup->client, &found, by->userdata, &err) < 0) {
-		_cleanup_(freep) char *text = err_format(&err);
-		log_error(by->log, "certificate of %s: %s", lookup->name, text);
-	}
-	struct link_context context = {
-		.request = lookup->request,
-		.certificate_id = found.certificate_id,
-		.name = lookup->name,
-		.is_rsa = found.is_rsa,
-		.chain_pem = found.chain_pem,
-		.key_pem = found.key_pem,
-	};
-	worker_tell_context(worker, &context);
-	free(found.chain_pem);
-	secret_free(found.key_pem);
-}
-
-int fleet_answer_lookup(struct worker *worker, const struct frame_view *view,
-	fleet_lookup_fn *lookup, void *userdata, const struct log_ctx *log,
-	struct err *err)
-{
-	const struct answerer by = { lookup, userdata, log };
-	struct link_lookup m = { 0 };
-	int r = link_lookup_unpack(view, &m, err);
-
-	if (r >= 0)
-		answer_lookup(worker, &m, &by);
-	link_lookup_done(&m);
-	return r;
-}
-
 static int handle_context_ack(struct fleet *fleet, struct worker *worker,
 	const struct frame_view *view, struct err *err)
 {
@@ -417,17 +338,17 @@ static void on_worker_ready(struct worker *worker, void *userdata)
 			loop_defer_new(fleet->in.loop, on_ready_later, fleet);
 }
 
+static void tell_answer(const struct link_answer *answer, void *userdata)
+{
+	worker_tell_answer(userdata, answer);
+}
+
 static void tell_everything(struct fleet *fleet, struct worker *worker)
 {
-	const char *key;
-	struct link_answer *answer;
-	size_t pos;
-
 	worker_tell_configure(worker, &fleet->configure);
 	send_listeners(fleet, worker);
 	worker_tell_names(worker, LINK_NAMES_ADD, &fleet->names);
-	map_foreach(fleet->answers, pos, key, answer)
-		worker_tell_answer(worker, answer);
+	standing_each(fleet->standing, tell_answer, worker);
 	worker_tell_empty(worker, LINK_START);
 }
 
@@ -572,7 +493,7 @@ int fleet_new(struct fleet **ret, const struct fleet_params *params, struct err 
 		.on_ready = on_worker_ready,
 		.on_gone = on_worker_gone,
 	};
-	fleet->answers = map_new();
+	fleet->standing = standing_new();
 	fleet_ops_init(&fleet->ops, params->loop, fleet->in.ack_deadline_usec);
 	fleet->stats_timer = loop_timer_new(params->loop, on_stats_timer, fleet);
 	fleet->drain_timer = loop_timer_new(params->loop, on_drain_deadline, fleet);
@@ -592,17 +513,6 @@ int fleet_new(struct fleet **ret, const struct fleet_params *params, struct err 
 	return 0;
 }
 
-static void free_answers(struct fleet *fleet)
-{
-	const char *key;
-	struct link_answer *answer;
-	size_t pos;
-
-	map_foreach(fleet->answers, pos, key, answer)
-		answer_free(answer);
-	map_free(fleet->answers);
-}
-
 struct fleet *fleet_free(struct fleet *fleet)
 {
 	if (!fleet)
@@ -620,7 +530,7 @@ struct fleet *fleet_free(struct fleet *fleet)
 	loop_defer_free(fleet->ready_defer);
 	loop_timer_free(fleet->drain_timer);
 	loop_timer_free(fleet->stats_timer);
-	free_answers(fleet);
+	standing_free(fleet->standing);
 	link_configure_done(&fleet->configure);
 	nameset_done(&fleet->names);
 	free((char *)fleet->in.program);

@@ -6,23 +6,13 @@
  */
 #pragma once
 
+#include "core/fleet_lookup.h"
 #include "core/fleet_op.h"
 #include "core/listeners.h"
 #include "io/loop.h"
 
 struct fleet;
 
-/* What a look-up finds. 0 with chain_pem NULL: no certificate yet. Strings are taken
- * over by the fleet. */
-struct fleet_found {
-	uint64_t certificate_id;
-	bool is_rsa;
-	char *chain_pem;
-	char *key_pem;
-};
-
-typedef int fleet_lookup_fn(const char *name, unsigned client, struct fleet_found *ret,
-	void *userdata, struct err *err);
 /* Calls `add` for each name that is served (for the workers' set). */
 typedef void fleet_names_fn(void (*add)(const char *name, void *add_userdata),
 	void *add_userdata, void *userdata);
@@ -100,11 +90,6 @@ void fleet_drop_context(struct fleet *fleet, const char *name);
 /* A socket that is connected to the worker of trials as a client of that TLS listener,
  * for one handshake; the caller's. -ENOTCONN: no worker is running. */
 int fleet_probe(struct fleet *fleet, const char *listener, struct err *err);
-
-/* Answers a LOOKUP of any worker. */
-int fleet_answer_lookup(struct worker *worker, const struct frame_view *view,
-	fleet_lookup_fn *lookup, void *userdata, const struct log_ctx *log,
-	struct err *err);
 
 /* Sums over the workers as of their last report (asked every 10 s), and how many run. */
 void fleet_get_stats(
