@@ -17,7 +17,9 @@
 #include <unistd.h>
 
 #include "front/conn.h"
+#include "front/intake.h"
 #include "front/rendezvous.h"
+#include "front/report.h"
 #include "io/frame.h"
 #include "util/map.h"
 #include "util/mem.h"
@@ -54,32 +56,6 @@ struct worker {
 
 /* --- to the manager ------------------------------------------------------------------ */
 
-/* Takes the frame over. */
-static int send_frame(struct worker *worker, struct frame *frame)
-{
-	struct err err = ERR_INIT;
-	int r = -ENOTCONN;
-
-	if (worker->link) {
-		r = frame_stream_send(worker->link, frame, &err);
-		if (r < 0) {
-			_cleanup_(freep) char *text = err_format(&err);
-			log_error(NULL, "message to the manager not sent: %s", text);
-		}
-	}
-	frame_done(frame);
-	err_done(&err);
-	return r;
-}
-
-static void send_empty(struct worker *worker, enum link_type type)
-{
-	struct frame frame;
-
-	frame_init(&frame, (uint16_t)type, 0);
-	send_frame(worker, &frame);
-}
-
 static int send_lookup(
 	uint64_t request, const struct lookup_question *question, void *userdata)
 {
@@ -100,32 +76,7 @@ static int send_lookup(
 		frame_done(&frame);
 		return 0;
 	}
-	return send_frame(worker, &frame);
-}
-
-static void send_context_ack(
-	struct worker *worker, const struct link_context *context, const char *error)
-{
-	const struct link_context_ack m = {
-		.certificate_id = context->certificate_id,
-		.name = context->name,
-		.error = (char *)error,
-	};
-	struct frame frame;
-
-	frame_init(&frame, LINK_CONTEXT_ACK, 0);
-	link_context_ack_pack(&m, &frame);
-	send_frame(worker, &frame);
-}
-
-static void send_answer_ack(struct worker *worker, uint64_t id, const char *error)
-{
-	const struct link_ack m = { .id = id, .error = (char *)error };
-	struct frame frame;
-
-	frame_init(&frame, LINK_ANSWER_ACK, 0);
-	link_ack_pack(&m, &frame);
-	send_frame(worker, &frame);
+	return report_frame(worker->link, &frame);
 }
 
 static void send_hello(struct worker *worker)
@@ -144,7 +95,7 @@ static void send_hello(struct worker *worker)
 		m.listeners += listener->settings.fd >= 0;
 	frame_init(&frame, LINK_HELLO, 0);
 	link_hello_pack(&m, &frame);
-	send_frame(worker, &frame);
+	report_frame(worker->link, &frame);
 }
 
 /* --- the end ------------------------------------------------------------------------- */
@@ -160,7 +111,7 @@ static void finish_drain(struct worker *worker)
 {
 	conn_close_all(&worker->front);
 	stats_log_failures(&worker->front.stats, NULL);
-	send_empty(worker, LINK_DRAINED);
+	report_empty(worker->link, LINK_DRAINED);
 	end(worker, 0);
 }
 
@@ -334,54 +285,15 @@ static int on_names(
 	return 0;
 }
 
-/* Pushed: nothing is replaced that is not known to work. */
 static void install_pushed(struct worker *worker, const struct link_context *m)
 {
-	_cleanup_(tls_context_unrefp) struct tls_context *context = NULL;
 	_cleanup_(freep) char *error = NULL;
 	struct err err = ERR_INIT;
-	int r = -EINVAL;
 
-	if (m->certificate_id == 0)
-		err_set(&err, r, "a push without a certificate");
-	else
-		r = tls_context_new(&context, m->chain_pem, m->key_pem, &err);
-	if (r == 0)
-		r = tls_context_rehearse(context, m->name, &err);
-	if (r == 0)
-		cache_put(worker->front.cache, m->name, context, 0);
-	else
+	if (intake_pushed(&worker->front, m, &err) < 0)
 		error = err_format(&err);
-	send_context_ack(worker, m, error);
+	report_context_ack(worker->link, m, error);
 	err_done(&err);
-}
-
-/* The answer to a LOOKUP. One that nobody remembers still goes into the cache. */
-static int install_found(
-	struct worker *worker, const struct link_context *m, struct err *err)
-{
-	_cleanup_(tls_context_unrefp) struct tls_context *context = NULL;
-	struct front *front = &worker->front;
-	char resolved[DNAME_MAX + 1];
-	const char *key = NULL;
-	unsigned client = 0;
-
-	bool is_asked = lookups_get_question(front->lookups, m->request, &key, &client);
-	if (m->certificate_id == 0) {
-		lookups_complete(front->lookups, m->request, LOOKUP_NONE, NULL);
-		return 0;
-	}
-	int r = tls_context_new(&context, m->chain_pem, m->key_pem, err);
-	if (r < 0) {
-		lookups_complete(front->lookups, m->request, LOOKUP_FAILED, NULL);
-		return err_wrap(err, r, "context of %s", m->name);
-	}
-	if (!is_asked)
-		key = names_resolve(&front->names, m->name, resolved) ? resolved : NULL;
-	if (key)
-		cache_put(front->cache, key, context, client);
-	lookups_complete(front->lookups, m->request, LOOKUP_FOUND, context);
-	return 0;
 }
 
 static int on_context(
@@ -395,7 +307,7 @@ static int on_context(
 	if (m.request == 0)
 		install_pushed(worker, &m);
 	else
-		r = install_found(worker, &m, err);
+		r = intake_found(&worker->front, &m, err);
 	link_context_done(&m);
 	return r;
 }
@@ -427,26 +339,6 @@ static int on_probe(
 	return 0;
 }
 
-static int put_answer(
-	struct worker *worker, const struct link_answer *m, struct err *err)
-{
-	_cleanup_(tls_context_unrefp) struct tls_context *context = NULL;
-	struct answers *answers = worker->front.answers;
-
-	if (!m->is_alpn) {
-		if (!m->content || !answers_is_token(m->token))
-			return err_set(err, -EPROTO, "no content, or not a token");
-		answers_put_http(answers, m->name, m->token, m->content);
-		return 0;
-	}
-	if (!m->chain_pem || !m->key_pem)
-		return err_set(err, -EPROTO, "no chain or no key");
-	int r = tls_context_new(&context, m->chain_pem, m->key_pem, err);
-	if (r == 0)
-		answers_put_alpn(answers, m->name, context);
-	return r;
-}
-
 static int on_answer(
 	struct worker *worker, const struct frame_view *view, struct err *err)
 {
@@ -457,9 +349,9 @@ static int on_answer(
 	int r = link_answer_unpack(view, &m, err);
 	if (r < 0)
 		return r;
-	if (put_answer(worker, &m, &cause) < 0)
+	if (intake_answer(&worker->front, &m, &cause) < 0)
 		error = err_format(&cause);
-	send_answer_ack(worker, m.id, error);
+	report_answer_ack(worker->link, m.id, error);
 	err_done(&cause);
 	link_answer_done(&m);
 	return 0;
@@ -496,7 +388,7 @@ static int on_start(
 		if (r < 0)
 			return err_wrap(err, r, "listener %s", name);
 	}
-	send_empty(worker, LINK_READY);
+	report_empty(worker->link, LINK_READY);
 	return 0;
 }
 
@@ -510,7 +402,7 @@ static int on_stats_request(
 	m.longest_turn_usec = loop_longest_turn(worker->front.loop);
 	frame_init(&frame, LINK_STATS, 0);
 	link_stats_pack(&m, &frame);
-	send_frame(worker, &frame);
+	report_frame(worker->link, &frame);
 	return 0;
 }
 
@@ -545,7 +437,7 @@ static void hand_over(struct worker *worker, const struct listener *listener)
 	frame_init(&frame, LINK_HANDOVER, 0);
 	link_name_pack(listener->settings.name, &frame);
 	frame_add_fd(&frame, fd);
-	send_frame(worker, &frame);
+	report_frame(worker->link, &frame);
 }
 
 /* A new manager that cannot bind what we listen at. */
@@ -558,7 +450,7 @@ static int on_handover_request(
 
 	map_foreach(worker->listeners, pos, name, listener)
 		hand_over(worker, listener);
-	send_empty(worker, LINK_HANDOVER_END);
+	report_empty(worker->link, LINK_HANDOVER_END);
 	return 0;
 }
 
