@@ -4,58 +4,16 @@
  * I1); an account that the CA does not know is stopped, never registered anew in
  * silence, since CAA and persist records may name its URL.
  */
-#include "core/authority.h"
-
 #include <errno.h>
 #include <string.h>
 
-#include "acme/account.h"
-#include "core/key_maker.h"
-#include "core/signer.h"
+#include "core/authority_priv.h"
 #include "util/fault.h"
-#include "util/list.h"
 #include "util/mem.h"
 
 /* A CA may refuse every other nonce, as Pebble does when it is told to: a request costs
  * it little, an order that is begun anew much. */
 #define BAD_NONCE_MAX 16
-
-struct authority {
-	/* inputs */
-	struct loop *loop;              /* borrowed */
-	struct store *store;            /* borrowed */
-	struct events *events;          /* borrowed */
-	struct clock_watch *clock;      /* borrowed; NULL */
-	struct conf *conf;              /* referenced */
-	const struct conf_block *block; /* points into conf */
-	struct log_ctx log;
-	char *name; /* owned */
-
-	/* the account */
-	struct http_client *own_http; /* owned; NULL if given */
-	struct http_client *http;     /* borrowed, maybe own_http */
-	struct store_account account; /* id 0: none yet */
-	struct signer *signer;        /* owned */
-	struct acme_client *client;   /* owned */
-	struct list retired;          /* retired.entry */
-	bool is_ensured;
-
-	/* operations */
-	struct key_maker *key_maker;       /* owned; of the first account's key */
-	struct acme_account *registration; /* owned */
-	struct list ensures;               /* authority_ensure.entry */
-
-	/* the gate */
-	struct list waiting; /* authority_ticket.entry */
-	unsigned n_inside;
-};
-
-/* Of a key that was replaced: somebody may still have a question under way. */
-struct retired {
-	struct list entry;
-	struct signer *signer;      /* owned */
-	struct acme_client *client; /* owned */
-};
 
 struct authority_ensure {
 	struct list entry;
@@ -110,8 +68,7 @@ int authority_new(
 	return 0;
 }
 
-/* Forgets what depends on the key, but not before authority_free. */
-static void retire_client(struct authority *a)
+void authority_retire_client(struct authority *a)
 {
 	struct retired *retired = xnew(struct retired);
 
@@ -140,8 +97,11 @@ struct authority *authority_free(struct authority *a)
 {
 	if (!a)
 		return NULL;
+	account_change_orphan(a->change);
 	orphan_all(a);
-	retire_client(a);
+	authority_settle_cancel(a);
+	loop_timer_free(a->settle_timer);
+	authority_retire_client(a);
 	free_retired(a);
 	http_client_free(a->own_http);
 	store_account_done(&a->account);
@@ -191,17 +151,17 @@ static void on_date(usec_t date_usec, void *userdata)
 		clock_watch_observe(a->clock, a->name, date_usec);
 }
 
-/* Makes signer and client of the key in the account's row. */
-static int open_client(struct authority *a, struct err *err)
+int authority_make_client(struct authority *a, const char *key_pem,
+	struct signer **ret_signer, struct acme_client **ret_client, struct err *err)
 {
 	_cleanup_(key_freep) struct key *key = NULL;
+	_cleanup_(signer_freep) struct signer *signer = NULL;
 	int r;
 
-	r = key_parse_pem(&key, a->account.key_pem, strlen(a->account.key_pem), err);
+	r = key_parse_pem(&key, key_pem, strlen(key_pem), err);
 	if (r < 0)
 		return err_wrap(err, r, "stored account key of authority %s", a->name);
-	a->signer = signer_free(a->signer);
-	r = signer_new(&a->signer, a->loop, key, err);
+	r = signer_new(&signer, a->loop, key, err);
 	if (r < 0)
 		return r;
 	TAKE_PTR(key);
@@ -210,22 +170,22 @@ static int open_client(struct authority *a, struct err *err)
 		.http = a->http,
 		.directory_url = conf_get_string(a->block, "directory"),
 		.hosts = conf_get_list(a->block, "hosts"),
-		.signer = signer_get(a->signer),
+		.signer = signer_get(signer),
 		.log = &a->log,
 		.max_bad_nonce = BAD_NONCE_MAX,
 		.request_deadline_usec = conf_get_duration(a->block, "request_timeout"),
 		.on_date = on_date,
 		.userdata = a,
 	};
-	r = acme_client_new(&a->client, &params, err);
+	r = acme_client_new(ret_client, &params, err);
 	if (r < 0)
 		return r;
-	acme_client_set_account(a->client, a->account.url);
+	acme_client_set_account(*ret_client, a->account.url);
+	*ret_signer = TAKE_PTR(signer);
 	return 0;
 }
 
-/* What the store has is asked for anew when it is needed. */
-static void forget_account(struct authority *a)
+void authority_forget_account(struct authority *a)
 {
 	store_account_done(&a->account);
 	a->account = (struct store_account){ 0 };
@@ -234,7 +194,7 @@ static void forget_account(struct authority *a)
 /* A row with that key, committed before anything is sent. */
 static int add_account(struct authority *a, const struct key *key, struct err *err)
 {
-	forget_account(a);
+	authority_forget_account(a);
 	a->account = (struct store_account){
 		.authority = xstrdup(a->name),
 		.directory = xstrdup(conf_get_string(a->block, "directory")),
@@ -246,7 +206,7 @@ static int add_account(struct authority *a, const struct key *key, struct err *e
 	if (r >= 0)
 		r = store_account_add(a->store, &a->account, err);
 	if (r < 0)
-		forget_account(a);
+		authority_forget_account(a);
 	return r;
 }
 
@@ -276,7 +236,7 @@ static int replace_account(struct authority *a, const struct key *key, struct er
 	else
 		store_rollback(a->store);
 	if (r < 0)
-		forget_account(a);
+		authority_forget_account(a);
 	return r;
 }
 
@@ -291,7 +251,7 @@ static int check_import(struct authority *a, struct err *err)
 		return err_set_kind(err, ERR_CONFIG, -EEXIST,
 			"authority %s has the account %s already; it is not replaced",
 			a->name, a->account.url);
-	if (a->key_maker || a->registration || a->n_inside > 0)
+	if (a->key_maker || a->registration || a->probe || a->change || a->n_inside > 0)
 		return err_set_kind(err, ERR_CONFIG, -EBUSY,
 			"authority %s is being asked with the key that it has; try again in a minute",
 			a->name);
@@ -309,7 +269,8 @@ int authority_import_key(
 	r = key_parse_pem(&key, pem, len, err);
 	if (r < 0)
 		return err_wrap(err, r, "the key to be imported");
-	retire_client(a);
+	authority_settle_cancel(a);
+	authority_retire_client(a);
 	return replace_account(a, key, err);
 }
 
@@ -350,7 +311,7 @@ static void orphan_all(struct authority *a)
 	}
 }
 
-static void complete_all(struct authority *a, const struct err *err)
+void authority_complete_ensures(struct authority *a, const struct err *err)
 {
 	struct authority_ensure *op;
 
@@ -366,7 +327,7 @@ static void save_registered(
 	a->account.status = STORE_ACCOUNT_VALID;
 	FAULT("account-not-stored");
 	if (store_account_save(a->store, &a->account, err) < 0) {
-		forget_account(a);
+		authority_forget_account(a);
 		return;
 	}
 	FAULT("account-stored");
@@ -388,8 +349,11 @@ static void on_account_done(const struct acme_account_result *result, void *user
 			result->url, result->status ? result->status : "in no state");
 	else
 		err_copy(&err, result->err);
+	if (account_probe_is_ended(result) && a->account.url)
+		authority_end_account(
+			a, STORE_ACCOUNT_DEACTIVATED, "it is deactivated at the CA");
 	a->registration = acme_account_cancel(a->registration);
-	complete_all(a, err_is_set(&err) ? &err : NULL);
+	authority_complete_ensures(a, err_is_set(&err) ? &err : NULL);
 }
 
 static int register_start(struct authority *a, struct err *err)
@@ -413,27 +377,37 @@ static int register_start(struct authority *a, struct err *err)
 		&a->registration, a->client, &params, on_account_done, a, err);
 }
 
+/* An account that has come to its end stays there without the operator's word. */
+static int check_ended(const struct authority *a, unsigned flags, struct err *err)
+{
+	const bool is_stopped = a->account.status == STORE_ACCOUNT_STOPPED;
+
+	if ((flags & AUTHORITY_CREATE) ||
+		(!is_stopped && a->account.status != STORE_ACCOUNT_DEACTIVATED))
+		return 0;
+	return err_set_kind(err, ERR_CA, -EACCES,
+		"the account is %s: %s; register anew by: postsealctl account create %s",
+		is_stopped ? "stopped" : "deactivated",
+		a->account.reason ? a->account.reason : "the CA does not know it",
+		a->name);
+}
+
 /* There is an account of ours, maybe one that the CA has not heard of. 0: under way, or
  * done already (is_ensured). */
-static int ensure_registered(struct authority *a, unsigned flags, struct err *err)
+static int ensure_registered(struct authority *a, struct err *err)
 {
-	int r = 0;
+	int r = a->client ? 0
+			  : authority_make_client(
+				    a, a->account.key_pem, &a->signer, &a->client, err);
 
-	if (a->account.status == STORE_ACCOUNT_STOPPED && !(flags & AUTHORITY_CREATE))
-		return err_set_kind(err, ERR_CA, -EACCES,
-			"the account is stopped: %s; register anew by: postsealctl account create %s",
-			a->account.reason ? a->account.reason
-					  : "the CA does not know it",
-			a->name);
-	if (!a->client)
-		r = open_client(a, err);
 	if (r < 0)
 		return r;
-	if (a->account.status == STORE_ACCOUNT_VALID) {
-		a->is_ensured = true;
-		return 0;
-	}
-	return a->registration ? 0 : register_start(a, err);
+	if (a->account.status != STORE_ACCOUNT_VALID)
+		return a->registration ? 0 : register_start(a, err);
+	if (a->account.pending_key_pem || a->is_doubted)
+		return a->probe ? 0 : authority_settle_start(a, err);
+	a->is_ensured = true;
+	return 0;
 }
 
 static void on_key_made(const struct key_maker_result *result, void *userdata)
@@ -452,10 +426,10 @@ static void on_key_made(const struct key_maker_result *result, void *userdata)
 	}
 	a->key_maker = key_maker_cancel(a->key_maker);
 	if (r >= 0)
-		r = ensure_registered(a, 0, &err);
+		r = ensure_registered(a, &err);
 	if (r < 0) {
 		err_wrap(&err, r, "authority %s", a->name);
-		complete_all(a, &err);
+		authority_complete_ensures(a, &err);
 	}
 }
 
@@ -476,9 +450,17 @@ static int ensure(struct authority *a, unsigned flags, struct err *err)
 {
 	int r = load_account(a, err);
 
+	if (r == 0)
+		r = check_ended(a, flags, err);
+	if (r < 0 || a->key_maker)
+		return r;
 	if (r == STORE_E_NOT_FOUND)
 		return make_key(a, err);
-	return r < 0 ? r : ensure_registered(a, flags, err);
+	if (a->account.status != STORE_ACCOUNT_DEACTIVATED)
+		return ensure_registered(a, err);
+	/* Its key is worth nothing any more. */
+	authority_retire_client(a);
+	return make_key(a, err);
 }
 
 int authority_ensure_start(struct authority_ensure **ret, struct authority *a,
@@ -510,22 +492,30 @@ struct authority_ensure *authority_ensure_cancel(struct authority_ensure *op)
 	return NULL;
 }
 
-void authority_stop_account(struct authority *a, const char *reason)
+void authority_end_account(
+	struct authority *a, enum store_account_status status, const char *reason)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
-	if (a->account.id == 0 || a->account.status == STORE_ACCOUNT_STOPPED)
+	if (a->account.id == 0 || a->account.status == status)
 		return;
-	a->is_ensured = false;
-	a->account.status = STORE_ACCOUNT_STOPPED;
+	a->is_ensured = a->is_doubted = false;
+	a->account.status = status;
 	xstrset(&a->account.reason, reason);
 	if (store_account_save(a->store, &a->account, &err) < 0) {
 		_cleanup_(freep) char *text = err_format(&err);
-		log_error(&a->log, "account not stored as stopped: %s", text);
+		log_error(&a->log, "account not stored as %s: %s",
+			store_account_status_names[status], text);
 	}
 	events_add(a->events, LOG_LEVEL_ERROR, "account", a->name,
-		"account %s is stopped: %s; records that name it would name a stranger after postsealctl account create",
-		a->account.url ? a->account.url : "(without URL)", reason);
+		"account %s is %s: %s; records that name it would name a stranger after postsealctl account create",
+		a->account.url ? a->account.url : "(without URL)",
+		store_account_status_names[status], reason);
+}
+
+void authority_stop_account(struct authority *a, const char *reason)
+{
+	authority_end_account(a, STORE_ACCOUNT_STOPPED, reason);
 }
 
 /* --- the gate ----------------------------------------------------------------------------- */
@@ -542,7 +532,7 @@ static void admit(struct authority *a)
 {
 	unsigned max = (unsigned)conf_get_int(a->block, "max_orders");
 
-	while (!list_is_empty(&a->waiting) && a->n_inside < max) {
+	while (!a->is_closed && !list_is_empty(&a->waiting) && a->n_inside < max) {
 		struct authority_ticket *ticket =
 			list_entry(a->waiting.next, struct authority_ticket, entry);
 
@@ -551,6 +541,16 @@ static void admit(struct authority *a)
 		a->n_inside++;
 		ticket->defer = loop_defer_new(a->loop, on_granted, ticket);
 	}
+}
+
+static void tell_if_empty(struct authority *a)
+{
+	void (*on_empty)(struct account_change * change) = a->on_empty;
+
+	if (!on_empty || a->n_inside > 0)
+		return;
+	a->on_empty = NULL;
+	on_empty(a->change);
 }
 
 /* Behind those that are as urgent. */
@@ -590,6 +590,22 @@ struct authority_ticket *authority_leave(struct authority_ticket *ticket)
 	if (ticket->is_inside)
 		a->n_inside--;
 	free(ticket);
+	tell_if_empty(a);
 	admit(a);
 	return NULL;
+}
+
+void authority_close_gate(
+	struct authority *a, void (*on_empty)(struct account_change *change))
+{
+	a->is_closed = true;
+	a->on_empty = on_empty;
+	tell_if_empty(a);
+}
+
+void authority_open_gate(struct authority *a)
+{
+	a->is_closed = false;
+	a->on_empty = NULL;
+	admit(a);
 }

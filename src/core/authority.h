@@ -63,6 +63,11 @@ int authority_import_key(
 	struct authority *authority, const char *pem, size_t len, struct err *err);
 /* The CA does not know the account, or wants a person: nothing more is asked of it. */
 void authority_stop_account(struct authority *authority, const char *reason);
+/* What the CA has refused to an order: does it speak of the account? Then it is stopped,
+ * or, where it is not so clear, asked for before it is used again. is_first: the order
+ * does not exist yet, so that no challenge can have been wrong. */
+void authority_hear_refusal(
+	struct authority *authority, const struct acme_problem *problem, bool is_first);
 
 /* A place among max_orders; of those that wait, the one with the least `urgency` (the end
  * of what is served) goes first. The ticket is held from start on, granted once done is

@@ -29,7 +29,7 @@ static int get_client(struct job *job, struct acme_client **ret, struct err *err
 	if (*ret)
 		return 0;
 	return err_set_kind(err, ERR_CA, -EACCES,
-		"the account at authority %s has been stopped meanwhile",
+		"the account at authority %s is in doubt, or was stopped meanwhile",
 		authority_get_name(job->authority));
 }
 
@@ -82,12 +82,6 @@ static bool finish_order(struct job *job)
 	return false;
 }
 
-static bool is_account_gone(const struct acme_order_result *result)
-{
-	return result->problem &&
-	       acme_problem_reaction(result->problem) == ACME_REACTION_ACCOUNT;
-}
-
 /* What an order that was not issued means for the account and for what comes next. */
 static void on_order_refused(struct job *job, const struct acme_order_result *result)
 {
@@ -102,10 +96,9 @@ static void on_order_refused(struct job *job, const struct acme_order_result *re
 		job_hold_for_clock(job, &err);
 		return;
 	}
-	if (is_account_gone(result)) {
-		_cleanup_(freep) char *text = acme_problem_format(result->problem);
-		authority_stop_account(job->authority, text);
-	}
+	if (result->problem)
+		authority_hear_refusal(job->authority, result->problem,
+			!intent_get_order(job->intent)->url);
 	job->acme_order = acme_order_cancel(job->acme_order);
 	if (is_over || (was_resumed && err.kind != ERR_NETWORK))
 		is_finished = finish_order(job);

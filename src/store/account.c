@@ -15,6 +15,7 @@ const char *const store_account_status_names[_STORE_ACCOUNT_STATUS_MAX] = {
 
 void store_account_done(struct store_account *account)
 {
+	secret_free(account->pending_key_pem);
 	free(account->reason);
 	free(account->contact);
 	free(account->url);
@@ -38,6 +39,8 @@ static int read_account(struct store_stmt *q, struct store_account *ret)
 		q, store_account_status_names, _STORE_ACCOUNT_STATUS_MAX);
 	a.reason = store_stmt_read_text_or_null(q, STORE_TEXT_MAX);
 	a.created_usec = store_stmt_read_usec(q);
+	a.pending_key_pem = store_stmt_read_text_if_any(q, STORE_PEM_MAX);
+	a.pending_usec = store_stmt_read_usec(q);
 	int r = store_stmt_read_end(q);
 	if (r < 0)
 		return r;
@@ -89,6 +92,19 @@ int store_account_save(
 		STRTAB_NAME(store_account_status_names, account->status),
 		STORE_TEXT_MAX);
 	store_stmt_bind_text(&q, account->reason, STORE_TEXT_MAX);
+	store_stmt_bind_int(&q, account->id);
+	return store_stmt_run_on(&q, "account", account->id);
+}
+
+int store_account_save_keys(
+	struct store *store, const struct store_account *account, struct err *err)
+{
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	store_stmt_open(&q, store, STORE_STMT_ACCOUNT_SAVE_KEYS, err);
+	store_stmt_bind_text(&q, account->key_pem, STORE_PEM_MAX);
+	store_stmt_bind_text(&q, account->pending_key_pem, STORE_PEM_MAX);
+	store_stmt_bind_usec(&q, account->pending_usec);
 	store_stmt_bind_int(&q, account->id);
 	return store_stmt_run_on(&q, "account", account->id);
 }

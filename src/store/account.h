@@ -24,12 +24,15 @@ struct store_account {
 	char *contact;   /* as sent, NULL = none */
 	enum store_account_status status;
 	char *reason; /* why stopped; NULL */
+	/* Of a key change under way: the CA knows this key, or the other one. */
+	char *pending_key_pem; /* secret; NULL = none */
+	usec_t pending_usec;   /* wall; when the CA was about to be asked; 0 = never */
 	usec_t created_usec;
 };
 
 void store_account_done(struct store_account *account);
-/* The account of an authority at that directory URL that is not deactivated. 0,
- * STORE_E_NOT_FOUND. */
+/* The account of an authority at that directory URL: the one that is not deactivated, or
+ * the last one that was. 0, STORE_E_NOT_FOUND. */
 int store_account_load(struct store *store, const char *authority,
 	const char *directory, struct store_account *ret, struct err *err);
 /* Sets account->id. -EEXIST: there is one there that is not deactivated. */
@@ -37,6 +40,9 @@ int store_account_add(
 	struct store *store, struct store_account *account, struct err *err);
 /* Writes url, contact, status, reason. */
 int store_account_save(
+	struct store *store, const struct store_account *account, struct err *err);
+/* Writes key_pem, pending_key_pem, pending_usec. */
+int store_account_save_keys(
 	struct store *store, const struct store_account *account, struct err *err);
 typedef int store_account_fn(const struct store_account *account, void *userdata);
 /* All, oldest first; fn's non-zero stops and is returned. */

@@ -216,6 +216,13 @@ static const char told[] =
 	" UNIQUE (notifier)"
 	") STRICT;"
 	"PRAGMA user_version = 5;";
+
+/* Of a key change that the CA has not confirmed: either key may be the one it knows. */
+static const char pending_key[] =
+	"ALTER TABLE account ADD COLUMN pending_key_pem TEXT"
+	" CHECK (length(pending_key_pem) BETWEEN 1 AND 262144);"
+	"ALTER TABLE account ADD COLUMN " NUMBER(pending_usec) " DEFAULT 0;"
+	"PRAGMA user_version = 6;";
 /* clang-format on */
 
 static const struct store_migration migrations[] = {
@@ -224,6 +231,7 @@ static const struct store_migration migrations[] = {
 	{ profile },
 	{ install_settings },
 	{ told },
+	{ pending_key },
 };
 
 const struct store_migration *store_migrate_get_list(unsigned *ret_n)

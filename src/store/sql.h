@@ -5,7 +5,7 @@
 
 #define STORE_SQL_ACCOUNT                                                         \
 	"SELECT id, authority, directory, key_pem, url, contact, status, reason," \
-	" created_usec FROM account "
+	" created_usec, pending_key_pem, pending_usec FROM account "
 #define STORE_SQL_SLOT                                                                \
 	"SELECT id, domain, key_type, names, authority, profile, certificate_id,"     \
 	" pending_id, due_usec, attempts, attempted_usec, error, challenges, removed" \
@@ -33,13 +33,17 @@
 	X(ROLLBACK, "ROLLBACK") \
 	\
 	X(ACCOUNT_LOAD, STORE_SQL_ACCOUNT \
-		"WHERE authority = ? AND directory = ? AND status <> 'deactivated'") \
+		"WHERE authority = ? AND directory = ?" \
+		" ORDER BY status = 'deactivated', id DESC LIMIT 1") \
 	X(ACCOUNT_EACH, STORE_SQL_ACCOUNT "ORDER BY id") \
 	X(ACCOUNT_ADD, \
 		"INSERT INTO account (authority, directory, key_pem, url, contact, status," \
 		" reason, created_usec) VALUES (?, ?, ?, ?, ?, ?, ?, ?)") \
 	X(ACCOUNT_SAVE, \
 		"UPDATE account SET url = ?, contact = ?, status = ?, reason = ?" \
+		" WHERE id = ?") \
+	X(ACCOUNT_SAVE_KEYS, \
+		"UPDATE account SET key_pem = ?, pending_key_pem = ?, pending_usec = ?" \
 		" WHERE id = ?") \
 	\
 	X(DOMAIN_ADD, "INSERT OR IGNORE INTO domain (name) VALUES (?)") \

@@ -307,6 +307,16 @@ char *store_stmt_read_text(struct store_stmt *q, size_t max)
 	return text;
 }
 
+char *store_stmt_read_text_if_any(struct store_stmt *q, size_t max)
+{
+	int i = q->column;
+	char *text = store_stmt_read_text_or_null(q, max);
+
+	if (text && text[0] == '\0')
+		reject_column(q, i, "is empty");
+	return text;
+}
+
 int store_stmt_read_enum(struct store_stmt *q, const char *const *names, size_t n)
 {
 	int i = q->column;

@@ -94,6 +94,8 @@ bool store_stmt_read_bool(struct store_stmt *q);
 char *store_stmt_read_text(struct store_stmt *q, size_t max);
 char *store_stmt_read_text_or_empty(struct store_stmt *q, size_t max);
 char *store_stmt_read_text_or_null(struct store_stmt *q, size_t max);
+/* NULL, or not empty. */
+char *store_stmt_read_text_if_any(struct store_stmt *q, size_t max);
 /* The value of a name in a table of n. */
 int store_stmt_read_enum(struct store_stmt *q, const char *const *names, size_t n);
 /* Marks the row as bad for a reason that the caller found. */

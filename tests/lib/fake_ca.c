@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/http_priv.h"
 #include "tests/lib/fake_http.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test_ca.h"
@@ -29,11 +30,15 @@ struct fake_ca {
 	enum fake_ca_trouble trouble;
 	usec_t lifetime_usec, start_usec, end_usec;
 	unsigned window_of; /* n_certificates that the window is for */
-	unsigned n_nonces, n_accounts, n_orders, n_certificates, n_ari, n_requests;
+	unsigned n_nonces, n_orders, n_certificates, n_ari, n_requests;
 	const char *retry_after; /* borrowed */
 	int64_t date_off_sec;    /* its own clock is wrong */
 	char *replaces;          /* owned; of the last newOrder; NULL = nothing */
 	usec_t issued_usec;      /* wall; of the last certificate */
+	struct fake_ca_accounts *accounts;
+	char **revoked;             /* base64url of DER */
+	struct fake_ca_signed late; /* a change of key that was not heard */
+	unsigned n_by_certificate;
 	struct fake_order order[ORDERS_MAX];
 };
 
@@ -43,6 +48,7 @@ struct fake_ca *fake_ca_new(struct loop *loop)
 
 	ca->loop = loop;
 	ca->ca = test_ca_new();
+	ca->accounts = fake_ca_accounts_new();
 	ca->lifetime_usec = 90 * USEC_PER_DAY;
 	ca->retry_after = "21600";
 	return ca;
@@ -55,6 +61,9 @@ struct fake_ca *fake_ca_free(struct fake_ca *ca)
 		free(ca->order[i].name);
 		free(ca->order[i].chain);
 	}
+	fake_ca_signed_done(&ca->late);
+	strv_free(ca->revoked);
+	fake_ca_accounts_free(ca->accounts);
 	test_ca_free(ca->ca);
 	free(ca->replaces);
 	free(ca);
@@ -81,25 +90,6 @@ static void add_date(const struct fake_ca *ca, struct fake_http_answer *answer)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-static void answer_json(
-	struct fake_http_answer *answer, unsigned status, const char *text)
-{
-	answer->status = status;
-	fake_http_add_header(answer, "Content-Type",
-		status >= 400 ? "application/problem+json" : "application/json");
-	buf_append_str(&answer->body, text);
-}
-
-static void answer_problem(
-	struct fake_http_answer *answer, unsigned status, const char *type)
-{
-	_cleanup_(freep) char *text = xasprintf(
-		"{\"type\":\"urn:ietf:params:acme:error:%s\",\"detail\":\"told to\"}",
-		type);
-
-	answer_json(answer, status, text);
-}
-
 static const char *order_status(const struct fake_order *order)
 {
 	if (order->is_invalid)
@@ -123,7 +113,7 @@ static void answer_order(struct fake_ca *ca, unsigned i, unsigned status,
 		order_status(order), order->names, i, i, certificate);
 
 	fake_http_add_header(answer, "Location", location);
-	answer_json(answer, status, text);
+	fake_ca_answer_json(answer, status, text);
 }
 
 static void answer_authz(
@@ -143,7 +133,7 @@ static void answer_authz(
 			  "\"detail\":\"wrong answer\"}"
 			: "");
 
-	answer_json(answer, 200, text);
+	fake_ca_answer_json(answer, 200, text);
 }
 
 static void answer_directory(struct fake_ca *ca, struct fake_http_answer *answer)
@@ -154,7 +144,7 @@ static void answer_directory(struct fake_ca *ca, struct fake_http_answer *answer
 		"/revoke\",\"keyChange\":\"" BASE "/key\"%s}",
 		ca->start_usec ? ",\"renewalInfo\":\"" BASE "/ari\"" : "");
 
-	answer_json(answer, 200, text);
+	fake_ca_answer_json(answer, 200, text);
 }
 
 struct window {
@@ -206,41 +196,23 @@ static void answer_window(struct fake_ca *ca, struct fake_http_answer *answer)
 
 	if (*ca->retry_after)
 		fake_http_add_header(answer, "Retry-After", ca->retry_after);
-	answer_json(answer, 200, text);
+	fake_ca_answer_json(answer, 200, text);
 }
 
 static void answer_ari(struct fake_ca *ca, struct fake_http_answer *answer)
 {
 	ca->n_ari++;
 	if (ca->trouble == FAKE_CA_ARI_DOWN)
-		answer_problem(answer, 500, "serverInternal");
+		fake_ca_answer_problem(answer, 500, "serverInternal");
 	else if (ca->trouble == FAKE_CA_ARI_MUTE)
 		answer->is_never = true;
 	else if (ca->trouble == FAKE_CA_ARI_NONSENSE)
-		answer_json(answer, 200, "<html>soon</html>");
+		fake_ca_answer_json(answer, 200, "<html>soon</html>");
 	else
 		answer_window(ca, answer);
 }
 
 /* --- what is asked ---------------------------------------------------------------------------- */
-
-/* The payload of a flattened JWS; NULL for POST-as-GET. */
-static json_t *parse_payload(const struct fake_http_request *req)
-{
-	json_t *jws = NULL, *payload = NULL;
-	uint8_t *data = NULL;
-	size_t len = 0;
-
-	if (json_view_parse(&jws, req->body, req->body_len, NULL) >= 0) {
-		const char *text = json_view_string(jws, "payload");
-
-		if (text && *text && base64url_parse(text, &data, &len, NULL) >= 0)
-			json_view_parse(&payload, (char *)data, len, NULL);
-	}
-	json_decref(jws);
-	free(data);
-	return payload;
-}
 
 static void new_order(
 	struct fake_ca *ca, const json_t *payload, struct fake_http_answer *answer)
@@ -250,16 +222,16 @@ static void new_order(
 
 	if (ca->trouble == FAKE_CA_RATE_LIMITED) {
 		fake_http_add_header(answer, "Retry-After", "7200");
-		answer_problem(answer, 429, "rateLimited");
+		fake_ca_answer_problem(answer, 429, "rateLimited");
 		return;
 	}
 	if (ca->trouble == FAKE_CA_NO_ACCOUNT) {
-		answer_problem(answer, 400, "accountDoesNotExist");
+		fake_ca_answer_problem(answer, 400, "accountDoesNotExist");
 		return;
 	}
 	xstrset(&ca->replaces, json_view_string(payload, "replaces"));
 	if (ca->trouble == FAKE_CA_REPLACED && ca->replaces) {
-		answer_problem(answer, 409, "alreadyReplaced");
+		fake_ca_answer_problem(answer, 409, "alreadyReplaced");
 		return;
 	}
 	order->names = json_dumps(list, JSON_COMPACT);
@@ -293,17 +265,52 @@ static void finalize(struct fake_ca *ca, unsigned i, const json_t *payload,
 	answer_order(ca, i, 200, answer);
 }
 
-static void answer_account(struct fake_ca *ca, struct fake_http_answer *answer)
+/* What the CA has done, or has not done, it does not say. */
+static void answer_key_change(struct fake_ca *ca, const struct fake_ca_signed *req,
+	struct fake_http_answer *answer)
 {
-	fake_http_add_header(answer, "Location", BASE "/account/1");
-	answer_json(answer, ca->n_accounts++ ? 200 : 201, "{\"status\":\"valid\"}");
+	if (ca->trouble == FAKE_CA_NO_KEY_CHANGE)
+		fake_ca_answer_problem(answer, 403, "unauthorized");
+	else if (ca->trouble == FAKE_CA_DEAF_KEY_CHANGE)
+		ca->late = (struct fake_ca_signed){
+			.payload = json_deep_copy(req->payload), .account = req->account
+		};
+	else
+		fake_ca_accounts_answer_key_change(ca->accounts, req, answer);
+	answer->is_never = ca->trouble == FAKE_CA_DEAF_KEY_CHANGE ||
+			   ca->trouble == FAKE_CA_MUTE_KEY_CHANGE;
+}
+
+static bool is_revoked(const struct fake_ca *ca, const char *certificate)
+{
+	return strv_contains(ca->revoked, certificate);
+}
+
+static void answer_revocation(struct fake_ca *ca, const struct fake_ca_signed *req,
+	struct fake_http_answer *answer)
+{
+	const char *certificate = json_view_string(req->payload, "certificate");
+	uint8_t *der = NULL;
+	size_t len = 0;
+
+	if (!certificate || base64url_parse(certificate, &der, &len, NULL) < 0)
+		fake_ca_answer_problem(answer, 400, "malformed");
+	else if (req->jwk && !fake_ca_signed_by_certificate(req, der, len))
+		fake_ca_answer_problem(answer, 403, "unauthorized");
+	else if (is_revoked(ca, certificate))
+		fake_ca_answer_problem(answer, 400, "alreadyRevoked");
+	else
+		strv_append(&ca->revoked, certificate);
+	free(der);
+	ca->n_by_certificate += req->jwk != NULL;
+	answer->is_never = ca->trouble == FAKE_CA_MUTE_REVOCATION;
 }
 
 static void answer_numbered(struct fake_ca *ca, const char *path, unsigned i,
 	const json_t *payload, struct fake_http_answer *answer)
 {
 	if (i >= ca->n_orders) {
-		answer_problem(answer, 404, "malformed");
+		fake_ca_answer_problem(answer, 404, "malformed");
 	} else if (strncmp(path, "/order/", 7) == 0) {
 		answer_order(ca, i, 200, answer);
 	} else if (strncmp(path, "/authz/", 7) == 0) {
@@ -313,7 +320,7 @@ static void answer_numbered(struct fake_ca *ca, const char *path, unsigned i,
 			ca->order[i].is_invalid = true;
 		else
 			ca->order[i].is_validated = true;
-		answer_json(answer, 200,
+		fake_ca_answer_json(answer, 200,
 			"{\"type\":\"http-01\",\"url\":\"" BASE
 			"/chall/0\",\"status\":\"pending\",\"token\":\"token-0\"}");
 	} else if (strncmp(path, "/finalize/", 10) == 0) {
@@ -325,7 +332,7 @@ static void answer_numbered(struct fake_ca *ca, const char *path, unsigned i,
 		if (ca->trouble == FAKE_CA_NUL)
 			answer->body.data[answer->body.len / 4] = '\0';
 	} else {
-		answer_problem(answer, 404, "malformed");
+		fake_ca_answer_problem(answer, 404, "malformed");
 	}
 }
 
@@ -342,7 +349,7 @@ static bool is_out(struct fake_ca *ca, struct fake_http_answer *answer)
 		return true;
 	case FAKE_CA_BUSY:
 		fake_http_add_header(answer, "Retry-After", "3600");
-		answer_problem(answer, 503, "serverInternal");
+		fake_ca_answer_problem(answer, 503, "serverInternal");
 		return true;
 	case FAKE_CA_BROKEN:
 		answer->status = 500;
@@ -354,12 +361,37 @@ static bool is_out(struct fake_ca *ca, struct fake_http_answer *answer)
 	}
 }
 
+static void answer_path(struct fake_ca *ca, const char *path,
+	const struct fake_ca_signed *asked, struct fake_http_answer *answer)
+{
+	const char *number = strrchr(path, '/') + 1;
+
+	if (strcmp(path, "/dir") == 0)
+		answer_directory(ca, answer);
+	else if (strcmp(path, "/nonce") == 0)
+		answer->status = 200;
+	else if (strcmp(path, "/account") == 0)
+		fake_ca_accounts_answer_new(ca->accounts, asked, answer);
+	else if (strncmp(path, "/account/", 9) == 0)
+		fake_ca_accounts_answer_update(ca->accounts, asked, answer);
+	else if (strcmp(path, "/key") == 0)
+		answer_key_change(ca, asked, answer);
+	else if (strcmp(path, "/revoke") == 0)
+		answer_revocation(ca, asked, answer);
+	else if (strcmp(path, "/order") == 0)
+		new_order(ca, asked->payload, answer);
+	else if (strncmp(path, "/ari/", 5) == 0)
+		answer_ari(ca, answer);
+	else
+		answer_numbered(ca, path, (unsigned)strtoul(number, NULL, 10),
+			asked->payload, answer);
+}
+
 static void handle(const struct fake_http_request *req, struct fake_http_answer *answer,
 	void *userdata)
 {
 	struct fake_ca *ca = userdata;
 	const char *path = req->url + strlen(BASE);
-	const char *number = strrchr(path, '/') + 1;
 	char nonce[32];
 
 	ca->n_requests++;
@@ -368,21 +400,10 @@ static void handle(const struct fake_http_request *req, struct fake_http_answer 
 	snprintf(nonce, sizeof(nonce), "nonce-%u", ++ca->n_nonces);
 	fake_http_add_header(answer, "Replay-Nonce", nonce);
 	add_date(ca, answer);
-	json_t *payload = parse_payload(req);
-	if (strcmp(path, "/dir") == 0)
-		answer_directory(ca, answer);
-	else if (strcmp(path, "/nonce") == 0)
-		answer->status = 200;
-	else if (strcmp(path, "/account") == 0)
-		answer_account(ca, answer);
-	else if (strcmp(path, "/order") == 0)
-		new_order(ca, payload, answer);
-	else if (strncmp(path, "/ari/", 5) == 0)
-		answer_ari(ca, answer);
-	else
-		answer_numbered(
-			ca, path, (unsigned)strtoul(number, NULL, 10), payload, answer);
-	json_decref(payload);
+	struct fake_ca_signed asked;
+	if (fake_ca_accounts_read(ca->accounts, req, &asked, answer))
+		answer_path(ca, path, &asked, answer);
+	fake_ca_signed_done(&asked);
 }
 
 struct http_client *fake_ca_new_client(struct fake_ca *ca)
@@ -421,7 +442,31 @@ void fake_ca_set_date(struct fake_ca *ca, int64_t off_sec)
 
 unsigned fake_ca_count_accounts(const struct fake_ca *ca)
 {
-	return ca->n_accounts;
+	return fake_ca_accounts_count(ca->accounts);
+}
+
+struct fake_ca_accounts *fake_ca_get_accounts(struct fake_ca *ca)
+{
+	return ca->accounts;
+}
+
+void fake_ca_obey_late(struct fake_ca *ca)
+{
+	struct fake_http_answer answer = { .body = BUF_INIT(1024) };
+
+	fake_ca_accounts_answer_key_change(ca->accounts, &ca->late, &answer);
+	http_headers_done(&answer.headers);
+	buf_done(&answer.body);
+}
+
+unsigned fake_ca_count_revoked(const struct fake_ca *ca)
+{
+	return (unsigned)strv_length(ca->revoked);
+}
+
+unsigned fake_ca_count_by_certificate(const struct fake_ca *ca)
+{
+	return ca->n_by_certificate;
 }
 
 unsigned fake_ca_count_orders(const struct fake_ca *ca)

@@ -2,11 +2,12 @@
 /*
  * A CA behind tests/lib/fake_http.h that does everything right unless it is told
  * otherwise: directory, nonces, account, orders, authorizations with http-01, real
- * certificates, ARI. It verifies no signature (tests/replay does); it counts.
+ * certificates, revocation, ARI. It counts.
  */
 #pragma once
 
 #include "io/http.h"
+#include "tests/lib/fake_ca_accounts.h"
 
 #define FAKE_CA_DIRECTORY "https://ca.test/dir"
 
@@ -31,6 +32,10 @@ enum fake_ca_trouble {
 	FAKE_CA_NUL,           /* the certificate has a NUL in it */
 	FAKE_CA_MUTE_FINALIZE, /* finalize is not answered, but obeyed */
 	FAKE_CA_REPLACED,      /* newOrder with `replaces`: alreadyReplaced */
+	FAKE_CA_NO_KEY_CHANGE,   /* keyChange is refused */
+	FAKE_CA_MUTE_KEY_CHANGE, /* keyChange is not answered, but obeyed */
+	FAKE_CA_DEAF_KEY_CHANGE, /* keyChange is neither answered nor obeyed */
+	FAKE_CA_MUTE_REVOCATION, /* revokeCert is not answered, but obeyed */
 	/* of renewal information alone; all else goes well */
 	FAKE_CA_ARI_DOWN,      /* 500 */
 	FAKE_CA_ARI_MUTE,      /* never answered */
@@ -57,6 +62,12 @@ void fake_ca_set_retry_after(struct fake_ca *ca, const char *text);
 void fake_ca_set_date(struct fake_ca *ca, int64_t off_sec);
 
 unsigned fake_ca_count_accounts(const struct fake_ca *ca);
+struct fake_ca_accounts *fake_ca_get_accounts(struct fake_ca *ca);
+/* What FAKE_CA_DEAF_KEY_CHANGE did not do, it does now. */
+void fake_ca_obey_late(struct fake_ca *ca);
+/* Certificates; requests that were signed by the certificate's own key. */
+unsigned fake_ca_count_revoked(const struct fake_ca *ca);
+unsigned fake_ca_count_by_certificate(const struct fake_ca *ca);
 unsigned fake_ca_count_orders(const struct fake_ca *ca);
 unsigned fake_ca_count_certificates(const struct fake_ca *ca);
 unsigned fake_ca_count_ari(const struct fake_ca *ca);

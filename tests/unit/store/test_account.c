@@ -60,6 +60,53 @@ static void test_one_in_use(void **state)
 	assert_int_equal(store_account_add(f->store, &a, NULL), 0);
 }
 
+/* What was given up is found until another one is there: nobody shall think that there
+ * never was any. */
+static void test_deactivated_is_the_last_resort(void **state)
+{
+	struct store_fixture *f = *state;
+	struct store_account a = { 0 };
+
+	store_fixture_account(f->store);
+	assert_int_equal(store_account_load(f->store, CA, URL, &a, NULL), 0);
+	int64_t first = a.id;
+	a.status = STORE_ACCOUNT_DEACTIVATED;
+	assert_int_equal(store_account_save(f->store, &a, NULL), 0);
+	store_account_done(&a);
+	assert_int_equal(store_account_load(f->store, CA, URL, &a, NULL), 0);
+	assert_int_equal(a.id, first);
+	assert_int_equal(a.status, STORE_ACCOUNT_DEACTIVATED);
+	store_account_done(&a);
+	store_fixture_account(f->store);
+	assert_int_equal(store_account_load(f->store, CA, URL, &a, NULL), 0);
+	assert_int_not_equal(a.id, first);
+	store_account_done(&a);
+}
+
+static void test_keys(void **state)
+{
+	struct store_fixture *f = *state;
+	struct store_account a = { 0 };
+
+	store_fixture_account(f->store);
+	assert_int_equal(store_account_load(f->store, CA, URL, &a, NULL), 0);
+	assert_null(a.pending_key_pem);
+	assert_int_equal(a.pending_usec, 0);
+	a.pending_key_pem = xstrdup("the next key");
+	a.pending_usec = 7;
+	assert_int_equal(store_account_save(f->store, &a, NULL), 0);
+	assert_int_equal(store_account_save_keys(f->store, &a, NULL), 0);
+	store_account_done(&a);
+	store_fixture_reopen(f);
+	assert_int_equal(store_account_load(f->store, CA, URL, &a, NULL), 0);
+	assert_string_equal(a.key_pem, "account key");
+	assert_string_equal(a.pending_key_pem, "the next key");
+	assert_int_equal(a.pending_usec, 7);
+	store_account_done(&a);
+	store_fixture_sql(f->store, "UPDATE account SET pending_key_pem = ''");
+	assert_int_equal(store_account_load(f->store, CA, URL, &a, NULL), -EUCLEAN);
+}
+
 static void test_refusals(void **state)
 {
 	struct store_fixture *f = *state;
@@ -140,6 +187,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test_with_store(test_round_trip),
 		test_with_store(test_one_in_use),
+		test_with_store(test_deactivated_is_the_last_resort),
+		test_with_store(test_keys),
 		test_with_store(test_refusals),
 		test_with_store(test_each),
 		test_with_store(test_bad_rows),

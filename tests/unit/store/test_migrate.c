@@ -103,13 +103,13 @@ static void test_newer(void **state)
 	struct store_fixture *f = *state;
 	struct err err = ERR_INIT;
 
-	store_fixture_sql(f->store, "PRAGMA user_version = 7");
+	store_fixture_sql(f->store, "PRAGMA user_version = 700");
 	f->store = store_close(f->store);
 	assert_int_equal(store_open(&f->store, f->path, 0, &err), -EPROTO);
 	store_fixture_expect_error(&err, "at most: install the newer");
 	assert_int_equal(
 		store_open(&f->store, f->path, STORE_READ_ONLY, &err), -EPROTO);
-	store_fixture_expect_error(&err, "has schema 7");
+	store_fixture_expect_error(&err, "has schema 700 and this program knows");
 	assert_null(f->store);
 }
 
