@@ -15,6 +15,7 @@
 
 #include "acme/client_priv.h"
 #include "pki/jws.h"
+#include "util/fault.h"
 #include "util/json_view.h"
 #include "util/mem.h"
 
@@ -170,6 +171,7 @@ static int start_change(struct acme_key_change *op, const uint8_t *signature,
 		.payload = payload,
 	};
 	op->request = acme_request_cancel(op->request);
+	FAULT("key-change-not-sent");
 	return acme_request_start(
 		&op->request, op->client, &params, on_changed, op, err);
 }
@@ -211,10 +213,12 @@ static void on_changed(const struct acme_request_result *answer, void *userdata)
 	struct acme_key_change *op = userdata;
 	const struct acme_key_change_result result = { .outcome = ACME_KEY_CHANGED };
 
-	if (answer->outcome != ACME_REQUEST_OK)
+	if (answer->outcome != ACME_REQUEST_OK) {
 		complete_by_request(op, answer);
-	else
-		complete(op, &result);
+		return;
+	}
+	FAULT("key-change-answered");
+	complete(op, &result);
 }
 
 /* --- start, cancel ------------------------------------------------------------------------ */

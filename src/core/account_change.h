@@ -2,7 +2,7 @@
 /*
  * What an operator may have done with an account that there is: put another key in the
  * place of its key (RFC 8555 7.3.5), or give it up (7.3.6). Orders under way end first,
- * new ones wait.
+ * for which they have five minutes; new ones wait.
  */
 #pragma once
 
@@ -18,10 +18,9 @@ enum account_change_kind {
 /* err NULL: done, and stored. */
 typedef void account_change_done_fn(const struct err *err, void *userdata);
 
-/* Cancel drops operations, never facts: a change of key that was sent is settled when the
- * account is used next. -EBUSY: there is a change under way. Contract: STYLE.md section 6,
- * but without a deadline of its own: each request has one, and so has each order that it
- * waits for. */
+/* Cancel drops operations, never facts: what was sent is settled by asking the CA. -EBUSY:
+ * there is a change under way. -ENOENT: there is no account. The usual contract of a start
+ * (io/loop.h); each request has its deadline, and so has the wait for orders. */
 int account_change_start(struct account_change **ret, struct authority *authority,
 	enum account_change_kind kind, account_change_done_fn *done, void *userdata,
 	struct err *err);

@@ -57,6 +57,39 @@ struct authority *authorities_get(struct authorities *a, struct conf *conf,
 	return authority;
 }
 
+/* What stands in the way, or what was left undone; else it is opened when it is needed. */
+static bool wants_care(const struct authorities *a, const struct conf_block *block)
+{
+	_cleanup_(store_account_done) struct store_account account = { 0 };
+	int r = store_account_load(a->in.store, conf_block_get_name(block),
+		conf_get_string(block, "directory"), &account, NULL);
+
+	return r == 0 &&
+	       (account.pending_key_pem || account.status == STORE_ACCOUNT_STOPPED ||
+		       account.status == STORE_ACCOUNT_DEACTIVATED);
+}
+
+void authorities_resume(struct authorities *a, struct conf *conf)
+{
+	const struct conf_block *block;
+
+	for (size_t i = 0; (block = conf_get_block(conf, "authority", i)); i++) {
+		struct authority *authority =
+			wants_care(a, block) ? authorities_get(a, conf, block, NULL)
+					     : NULL;
+		if (authority)
+			authority_resume(authority);
+	}
+}
+
+char *authorities_format_hold(
+	const struct authorities *a, const struct conf_block *block)
+{
+	struct authority *authority = map_find(a->by_name, conf_block_get_name(block));
+
+	return authority ? authority_format_hold(authority) : NULL;
+}
+
 static bool is_current(const struct authority *authority, const struct conf *conf)
 {
 	const struct conf_block *block =

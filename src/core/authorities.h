@@ -21,6 +21,12 @@ DEFINE_CLEANUP(struct authorities *, authorities_free)
 /* NULL: err. Stays valid until authorities_follow drops it. */
 struct authority *authorities_get(struct authorities *authorities, struct conf *conf,
 	const struct conf_block *block, struct err *err);
+/* Opens those whose accounts somebody has to look after: a change of key was cut off, or
+ * nothing can be ordered with them. */
+void authorities_resume(struct authorities *authorities, struct conf *conf);
+/* authority_format_hold of that block's; NULL: none, or nobody has opened it. */
+char *authorities_format_hold(
+	const struct authorities *authorities, const struct conf_block *block);
 /* Would authorities_follow drop one? Then its jobs must be cancelled before. */
 bool authorities_is_stale(
 	const struct authorities *authorities, const struct conf *conf);

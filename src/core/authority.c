@@ -210,7 +210,7 @@ static int add_account(struct authority *a, const struct key *key, struct err *e
 	return r;
 }
 
-static int load_account(struct authority *a, struct err *err)
+int authority_load_account(struct authority *a, struct err *err)
 {
 	if (a->account.id > 0)
 		return 0;
@@ -243,7 +243,7 @@ static int replace_account(struct authority *a, const struct key *key, struct er
 /* May the account be another one from now on? */
 static int check_import(struct authority *a, struct err *err)
 {
-	int r = load_account(a, err);
+	int r = authority_load_account(a, err);
 
 	if (r < 0)
 		return r;
@@ -377,19 +377,32 @@ static int register_start(struct authority *a, struct err *err)
 		&a->registration, a->client, &params, on_account_done, a, err);
 }
 
-/* An account that has come to its end stays there without the operator's word. */
-static int check_ended(const struct authority *a, unsigned flags, struct err *err)
+static bool is_ended(const struct authority *a)
 {
-	const bool is_stopped = a->account.status == STORE_ACCOUNT_STOPPED;
+	return a->account.status == STORE_ACCOUNT_STOPPED ||
+	       a->account.status == STORE_ACCOUNT_DEACTIVATED;
+}
 
-	if ((flags & AUTHORITY_CREATE) ||
-		(!is_stopped && a->account.status != STORE_ACCOUNT_DEACTIVATED))
-		return 0;
-	return err_set_kind(err, ERR_CA, -EACCES,
-		"the account is %s: %s; register anew by: postsealctl account create %s",
-		is_stopped ? "stopped" : "deactivated",
+char *authority_format_hold(struct authority *a)
+{
+	if (authority_load_account(a, NULL) != 0 || !is_ended(a))
+		return NULL;
+	return xasprintf(
+		"the account %s at authority %s is %s: %s; nothing is ordered with it, register anew by: postsealctl account create %s --yes",
+		a->account.url ? a->account.url : "(without URL)", a->name,
+		store_account_status_names[a->account.status],
 		a->account.reason ? a->account.reason : "the CA does not know it",
 		a->name);
+}
+
+/* An account that has come to its end stays there without the operator's word. */
+static int check_ended(struct authority *a, unsigned flags, struct err *err)
+{
+	_cleanup_(freep) char *hold = authority_format_hold(a);
+
+	if (!hold || (flags & AUTHORITY_CREATE))
+		return 0;
+	return err_set_kind(err, ERR_CA, -EACCES, "%s", hold);
 }
 
 /* There is an account of ours, maybe one that the CA has not heard of. 0: under way, or
@@ -448,7 +461,7 @@ static int make_key(struct authority *a, struct err *err)
 /* 0: under way, or done already (is_ensured). */
 static int ensure(struct authority *a, unsigned flags, struct err *err)
 {
-	int r = load_account(a, err);
+	int r = authority_load_account(a, err);
 
 	if (r == 0)
 		r = check_ended(a, flags, err);
@@ -508,9 +521,9 @@ void authority_end_account(
 			store_account_status_names[status], text);
 	}
 	events_add(a->events, LOG_LEVEL_ERROR, "account", a->name,
-		"account %s is %s: %s; records that name it would name a stranger after postsealctl account create",
+		"account %s is %s: %s; nothing is ordered with it. CAA and persist records that name it would name a stranger after postsealctl account create %s --yes",
 		a->account.url ? a->account.url : "(without URL)",
-		store_account_status_names[status], reason);
+		store_account_status_names[status], reason, a->name);
 }
 
 void authority_stop_account(struct authority *a, const char *reason)

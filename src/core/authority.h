@@ -42,6 +42,13 @@ const struct store_account *authority_get_account(const struct authority *author
 /* base64url(SHA-256(JWK)); NULL without an account. */
 const char *authority_get_thumbprint(const struct authority *authority);
 
+/* Loads the account if there is one; a change of its key that was cut off will be settled
+ * soon. */
+void authority_resume(struct authority *authority);
+/* Why nothing can be ordered with the account until an operator speaks; owned by the
+ * caller. NULL: it can. */
+char *authority_format_hold(struct authority *authority);
+
 /*
  * Makes sure of the account: loads it, else makes a key, stores it, and registers. An
  * account that is stopped stays so, unless AUTHORITY_CREATE is the operator's word.

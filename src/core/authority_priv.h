@@ -65,6 +65,8 @@ int authority_make_client(struct authority *authority, const char *key_pem,
 	struct signer **ret_signer, struct acme_client **ret_client, struct err *err);
 /* Forgets what depends on the key, but not before authority_free. */
 void authority_retire_client(struct authority *authority);
+/* 0, STORE_E_NOT_FOUND. */
+int authority_load_account(struct authority *authority, struct err *err);
 /* What the store has is loaded anew when it is needed. */
 void authority_forget_account(struct authority *authority);
 /* All who wait hear it; NULL: the account is there. */
@@ -80,7 +82,7 @@ void authority_open_gate(struct authority *authority);
 
 /* --- authority_settle.c: which key is the account's? ------------------------------------ */
 
-/* Asks the CA; authority_complete_ensures at the end. */
+/* Asks the CA; authority_complete_ensures at the end. Needs the client. */
 int authority_settle_start(struct authority *authority, struct err *err);
 void authority_settle_cancel(struct authority *authority);
 /* The next authority_ensure_start asks the CA before it says yes. */

@@ -14,6 +14,9 @@
 #include "core/authority_priv.h"
 #include "util/mem.h"
 
+/* While the CA cannot be asked; whoever wants to order asks it, too. */
+#define AGAIN_USEC (30 * USEC_PER_MIN)
+
 static usec_t get_grace(const struct authority *a)
 {
 	return 2 * conf_get_duration(a->block, "request_timeout");
@@ -25,6 +28,49 @@ static bool is_grace_over(const struct authority *a)
 
 	return a->account.pending_usec > now ||
 	       now - a->account.pending_usec >= get_grace(a);
+}
+
+/* --- when it is asked without anybody waiting for it ------------------------------------ */
+
+static void settle_after(struct authority *a, usec_t wait_usec);
+
+static int settle(struct authority *a, struct err *err)
+{
+	int r = a->client ? 0
+			  : authority_make_client(
+				    a, a->account.key_pem, &a->signer, &a->client, err);
+
+	return r < 0 ? r : authority_settle_start(a, err);
+}
+
+static void on_settle_timer(struct loop_timer *timer, void *userdata)
+{
+	struct authority *a = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (a->account.status != STORE_ACCOUNT_VALID || a->probe ||
+		(!a->account.pending_key_pem && !a->is_doubted))
+		return;
+	if (!a->change && settle(a, &err) >= 0)
+		return;
+	if (err_is_set(&err)) {
+		_cleanup_(freep) char *text = err_format(&err);
+		log_error(&a->log, "key of the account: %s", text);
+	}
+	settle_after(a, AGAIN_USEC);
+}
+
+static void settle_after(struct authority *a, usec_t wait_usec)
+{
+	if (!a->settle_timer)
+		a->settle_timer = loop_timer_new(a->loop, on_settle_timer, a);
+	loop_timer_set_after(a->settle_timer, wait_usec);
+}
+
+void authority_resume(struct authority *a)
+{
+	if (authority_load_account(a, NULL) == 0 && a->account.pending_key_pem)
+		settle_after(a, 0);
 }
 
 void authority_settle_cancel(struct authority *a)
@@ -43,6 +89,7 @@ void authority_doubt_account(struct authority *a)
 		return;
 	a->is_doubted = true;
 	a->is_ensured = false;
+	settle_after(a, get_grace(a));
 }
 
 /* --- the pending key -------------------------------------------------------------------- */
@@ -103,29 +150,11 @@ static int wipe_pending(struct authority *a, struct err *err)
 
 /* --- asking ------------------------------------------------------------------------------- */
 
-static void on_settle_timer(struct loop_timer *timer, void *userdata)
-{
-	struct authority *a = userdata;
-	_cleanup_(err_done) struct err err = ERR_INIT;
-
-	if (a->probe || a->change || !a->client || !a->account.pending_key_pem)
-		return;
-	if (authority_settle_start(a, &err) < 0)
-		loop_timer_set_after(timer, get_grace(a));
-}
-
-static void settle_later(struct authority *a)
-{
-	if (!a->settle_timer)
-		a->settle_timer = loop_timer_new(a->loop, on_settle_timer, a);
-	loop_timer_set_after(a->settle_timer, get_grace(a));
-}
-
 /* The present key is the account's. */
 static int take_current(struct authority *a, struct err *err)
 {
 	if (a->account.pending_key_pem && !is_grace_over(a))
-		settle_later(a);
+		settle_after(a, get_grace(a));
 	else if (a->account.pending_key_pem) {
 		int r = wipe_pending(a, err);
 		if (r < 0)
@@ -143,9 +172,8 @@ static int take_neither(
 	authority_end_account(a,
 		result->is_ended ? STORE_ACCOUNT_DEACTIVATED : STORE_ACCOUNT_STOPPED,
 		text);
-	return err_set_kind(err, ERR_CA, -EACCES,
-		"authority %s: the account is %s: %s; register anew by: postsealctl account create %s",
-		a->name, store_account_status_names[a->account.status], text, a->name);
+	_cleanup_(freep) char *hold = authority_format_hold(a);
+	return err_set_kind(err, ERR_CA, -EACCES, "%s", hold ? hold : text);
 }
 
 static int take_answer(
@@ -163,8 +191,7 @@ static int take_answer(
 		break;
 	}
 	err_copy(err, result->err);
-	if (a->is_ensured)
-		settle_later(a);
+	settle_after(a, AGAIN_USEC);
 	return err_wrap(
 		err, err->code, "authority %s: which key is the account's", a->name);
 }
@@ -200,8 +227,9 @@ void authority_hear_refusal(
 {
 	const bool has_pending = a->account.pending_key_pem != NULL;
 	const bool is_gone = acme_problem_reaction(problem) == ACME_REACTION_ACCOUNT;
+	/* Some CAs say the one, some the other, of a key that is no more the account's. */
 	const bool is_odd = problem->type == ACME_PROBLEM_UNAUTHORIZED ||
-			    (has_pending && problem->type == ACME_PROBLEM_MALFORMED);
+			    problem->type == ACME_PROBLEM_MALFORMED;
 
 	if (is_gone && !has_pending) {
 		_cleanup_(freep) char *text = acme_problem_format(problem);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/account_commands.h"
 #include "core/command_plan.h"
 #include "core/command_status.h"
 #include "core/manager.h"
@@ -20,7 +21,6 @@
 
 #define EVENTS_DEFAULT 50
 #define EVENTS_MAX     10000
-#define KEY_BYTES_MAX  (16 * 1024)
 
 static void end_with_err(
 	struct control_request *request, enum command_exit code, const struct err *err)
@@ -361,164 +361,6 @@ static void run_events(
 		control_request_end(request, COMMAND_OK, "%s", "");
 }
 
-/* --- accounts ------------------------------------------------------------------------------ */
-
-struct account_walk {
-	struct control_request *request;
-	const char *authority; /* NULL = all */
-	unsigned n;
-};
-
-/* RFC 7638, of the stored key. */
-static char *format_thumbprint(const char *key_pem)
-{
-	_cleanup_(key_freep) struct key *key = NULL;
-	char *text = NULL;
-
-	if (key_parse_pem(&key, key_pem, strlen(key_pem), NULL) < 0 ||
-		key_format_thumbprint(key, &text, NULL) < 0)
-		return NULL;
-	return text;
-}
-
-static int on_account(const struct store_account *account, void *userdata)
-{
-	struct account_walk *walk = userdata;
-	char created[USEC_RFC3339_MAX];
-
-	if (walk->authority && strcmp(walk->authority, account->authority) != 0)
-		return 0;
-	_cleanup_(freep) char *thumbprint = format_thumbprint(account->key_pem);
-	walk->n++;
-	control_request_row(walk->request,
-		json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:s}", "authority",
-			account->authority, "directory", account->directory, "url",
-			account->url, "status",
-			store_account_status_names[account->status], "contact",
-			account->contact, "reason", account->reason, "thumbprint",
-			thumbprint, "created",
-			usec_format_rfc3339(
-				account->created_usec, created, sizeof(created))));
-	return 0;
-}
-
-static void run_account_show(
-	struct control_request *request, const json_t *args, void *userdata)
-{
-	struct manager *m = userdata;
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	struct account_walk walk = {
-		.request = request,
-		.authority = json_view_string(args, "authority"),
-	};
-
-	if (store_account_each(m->store, on_account, &walk, &err) < 0)
-		end_with_err(request, COMMAND_FAILED, &err);
-	else if (walk.n == 0)
-		control_request_end(request, COMMAND_FAILED,
-			"no account yet; postsealctl account create makes one");
-	else
-		control_request_end(request, COMMAND_OK, "%s", "");
-}
-
-struct creation {
-	struct control_request *request;
-	struct authority *authority; /* borrowed */
-	struct authority_ensure *ensure;
-};
-
-static void on_creation_gone(void *userdata)
-{
-	struct creation *c = userdata;
-
-	authority_ensure_cancel(c->ensure);
-	free(c);
-}
-
-static void on_created(const struct err *err, void *userdata)
-{
-	struct creation *c = userdata;
-	struct control_request *request = c->request;
-	struct account_walk walk = { .request = request };
-
-	control_request_on_gone(request, NULL, NULL);
-	if (!err)
-		on_account(authority_get_account(c->authority), &walk);
-	authority_ensure_cancel(c->ensure);
-	free(c);
-	if (err)
-		end_with_err(request, COMMAND_FAILED, err);
-	else
-		control_request_end(request, COMMAND_OK, "account is ready");
-}
-
-/* The block that is named, or the only one. NULL: the request has been ended. */
-static const struct conf_block *find_authority(
-	struct manager *m, struct control_request *request, const char *name)
-{
-	const struct conf_block *block =
-		name ? conf_find_block(m->loaded.conf, "authority", name)
-		     : conf_get_block(m->loaded.conf, "authority", 0);
-
-	if (!block)
-		control_request_end(request, COMMAND_FAILED, "%s%s",
-			name ? "no authority block is called "
-			     : "there is no authority block",
-			name ? name : "");
-	else if (!name && conf_count_blocks(m->loaded.conf, "authority") > 1)
-		control_request_end(request, COMMAND_USAGE,
-			"there are several authorities: say which");
-	else
-		return block;
-	return NULL;
-}
-
-static int begin_creation(struct manager *m, struct control_request *request,
-	const struct conf_block *block, const char *key_pem, struct err *err)
-{
-	struct authority *authority =
-		authorities_get(m->authorities, m->loaded.conf, block, err);
-	int r = authority ? 0 : -EIO;
-
-	if (r >= 0 && key_pem)
-		r = authority_import_key(authority, key_pem, strlen(key_pem), err);
-	if (r < 0)
-		return r;
-	struct creation *c = xnew(struct creation);
-	c->request = request;
-	c->authority = authority;
-	r = authority_ensure_start(
-		&c->ensure, authority, AUTHORITY_CREATE, on_created, c, err);
-	if (r < 0)
-		free(c);
-	else
-		control_request_on_gone(request, on_creation_gone, c);
-	return r;
-}
-
-static void run_account_create(
-	struct control_request *request, const json_t *args, void *userdata)
-{
-	struct manager *m = userdata;
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	const char *key_pem = json_view_string(args, "key_pem");
-	const struct conf_block *block =
-		find_authority(m, request, json_view_string(args, "authority"));
-
-	if (!block)
-		return;
-	if (m->rescue)
-		control_request_end(
-			request, COMMAND_FAILED, "%s", rescue_get_text(m->rescue));
-	else if (store_watch_check(m->store_watch, &err) < 0)
-		end_with_err(request, COMMAND_FAILED, &err);
-	else if (key_pem && strlen(key_pem) > KEY_BYTES_MAX)
-		control_request_end(
-			request, COMMAND_USAGE, "that is too long for a key");
-	else if (begin_creation(m, request, block, key_pem, &err) < 0)
-		end_with_err(request, COMMAND_FAILED, &err);
-}
-
 /* --- the table ---------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -568,6 +410,18 @@ static const struct control_argument account_show_arguments[] = {
 static const struct control_argument account_create_arguments[] = {
 	{ "authority", "name of an authority block; may be left out when there is one" },
 	{ "key_pem",   "the account's key in PEM; left out: a new one is made" },
+	{ "yes",       "true: also in the place of one that is stopped or deactivated" },
+	{ NULL, NULL },
+};
+
+static const struct control_argument account_rollover_arguments[] = {
+	{ "authority", "name of an authority block" },
+	{ NULL, NULL },
+};
+
+static const struct control_argument account_deactivate_arguments[] = {
+	{ "authority", "name of an authority block" },
+	{ "yes",       "true: for good" },
 	{ NULL, NULL },
 };
 
@@ -587,9 +441,13 @@ const struct control_command commands_table[] = {
 	{ "plugins-enable", CONTROL_ADMIN, plugins_enable_arguments, "none",
 	  "Enable a plugin that was disabled", plugin_commands_enable },
 	{ "account-show", CONTROL_READ, account_show_arguments,
-	  "{authority, directory, url, status, contact, reason, thumbprint, created}", "Accounts at authorities", run_account_show },
+	  "{authority, directory, url, status, contact, reason, thumbprint, created, pending}", "Accounts at authorities", account_commands_show },
 	{ "account-create", CONTROL_ADMIN, account_create_arguments, "as account-show",
-	  "Register an account ahead of any order", run_account_create },
+	  "Register an account ahead of any order", account_commands_create },
+	{ "account-rollover", CONTROL_ADMIN, account_rollover_arguments, "as account-show",
+	  "Put a new key in the place of an account's", account_commands_rollover },
+	{ "account-deactivate", CONTROL_ADMIN, account_deactivate_arguments, "as account-show",
+	  "Give an account up for good", account_commands_deactivate },
 	{ NULL, CONTROL_READ, NULL, NULL, NULL, NULL },
 };
 

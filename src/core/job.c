@@ -82,7 +82,7 @@ static void step_due(struct job *job)
 		faults_format_hold(job->env->faults, job->conf, job->domain);
 
 	if (reason) {
-		job_hold_for_plugin(job, reason);
+		job_hold_for_operator(job, reason);
 		return;
 	}
 	if (job_needs_install(job))
@@ -161,6 +161,8 @@ static void step_preflight(struct job *job)
 		job_hold_for_clock(job, &err);
 		return;
 	}
+	if (job_hold_for_account(job))
+		return;
 	r = store_watch_check(job->env->store_watch, &err);
 	if (r >= 0)
 		r = preflight_check(job->env->store, authority_get_name(job->authority),

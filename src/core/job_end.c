@@ -60,7 +60,7 @@ void job_fail(struct job *job, const struct err *cause)
 	char wait[USEC_DURATION_MAX];
 	usec_t now = loop_wall_now(job->env->loop);
 
-	if (job_stall(job))
+	if (job_stall(job) || (cause->kind == ERR_CA && job_hold_for_account(job)))
 		return;
 	job_set_state(job, JOB_FAILED);
 	xstrset(&job->slot.error, text);
@@ -109,9 +109,10 @@ int job_charge(struct job *job, struct err *err)
 	return store_slot_save(job->env->store, &job->slot, err);
 }
 
-/* A plugin that the domain cannot do without is disabled: an order would be in vain. To
- * enable it makes the slot due at once. */
-void job_hold_for_plugin(struct job *job, const char *reason)
+/* An order would be in vain before an operator has done something: enabled a plugin that
+ * the domain cannot do without, or registered an account anew. That makes the slot due at
+ * once. */
+void job_hold_for_operator(struct job *job, const char *reason)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	bool is_news = !job->slot.error || strcmp(job->slot.error, reason) != 0;
@@ -128,4 +129,14 @@ void job_hold_for_plugin(struct job *job, const char *reason)
 			"%s%s", reason,
 			job->current.id ? "; what is served stays" : "");
 	job_complete(job, false);
+}
+
+bool job_hold_for_account(struct job *job)
+{
+	_cleanup_(freep) char *reason = authority_format_hold(job->authority);
+
+	if (!reason)
+		return false;
+	job_hold_for_operator(job, reason);
+	return true;
 }

@@ -3,8 +3,6 @@
  * The job's order: its facts are stored before each act, so that the next job goes on with
  * the same order and the same key; and what has come of it is taken or refused.
  */
-#include <errno.h>
-
 #include "acme/order.h"
 #include "core/intent_open.h"
 #include "core/issued.h"
@@ -22,15 +20,13 @@ int job_check_clock(const struct job *job, unsigned flags, struct err *err)
 
 /* --- the intent: its key and names are stored before anything is ordered ------------------- */
 
-/* Another job may have found out meanwhile that the account is no more. */
-static int get_client(struct job *job, struct acme_client **ret, struct err *err)
+/* Another job may have come to doubt the account meanwhile: it is made sure of again. */
+static void ensure_again(struct job *job)
 {
-	*ret = authority_get_client(job->authority);
-	if (*ret)
-		return 0;
-	return err_set_kind(err, ERR_CA, -EACCES,
-		"the account at authority %s is in doubt, or was stopped meanwhile",
-		authority_get_name(job->authority));
+	job->intent = intent_free(job->intent);
+	job->ticket = authority_leave(job->ticket);
+	job_set_state(job, JOB_ACCOUNT);
+	job_step(job);
 }
 
 static void on_intent_open(const struct intent_open_result *result, void *userdata)
@@ -62,9 +58,10 @@ static int start_intent(struct job *job, struct err *err)
 void job_step_intent(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
-	struct acme_client *client;
 
-	if (get_client(job, &client, &err) < 0 || start_intent(job, &err) < 0)
+	if (!authority_get_client(job->authority))
+		ensure_again(job);
+	else if (start_intent(job, &err) < 0)
 		job_fail(job, &err);
 }
 
@@ -179,16 +176,16 @@ static int start_order(struct job *job, struct acme_client *client, struct err *
 void job_step_order(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
-	struct acme_client *client;
-	int r = get_client(job, &client, &err);
+	struct acme_client *client = authority_get_client(job->authority);
 
-	if (r >= 0) {
-		intent_set_guard(job->intent, on_about_to_order, job);
-		if (job_check_clock(job, CLOCK_WATCH_SETTLED, NULL) < 0)
-			acme_client_doubt_directory(client);
-		r = start_order(job, client, &err);
+	if (!client) {
+		ensure_again(job);
+		return;
 	}
-	if (r < 0)
+	intent_set_guard(job->intent, on_about_to_order, job);
+	if (job_check_clock(job, CLOCK_WATCH_SETTLED, NULL) < 0)
+		acme_client_doubt_directory(client);
+	if (start_order(job, client, &err) < 0)
 		job_fail(job, &err);
 }
 

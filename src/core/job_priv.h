@@ -97,4 +97,6 @@ int job_charge(struct job *job, struct err *err);
 void job_complete(struct job *job, bool ok);
 void job_fail(struct job *job, const struct err *cause);
 void job_hold_for_clock(struct job *job, const struct err *cause);
-void job_hold_for_plugin(struct job *job, const char *reason);
+void job_hold_for_operator(struct job *job, const char *reason);
+/* False: its account can be used, for all that we know. */
+bool job_hold_for_account(struct job *job);

@@ -551,6 +551,7 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 	if (m->last_good)
 		last_good_follow(m->last_good);
 	loop_timer_set_after(m->status_timer, USEC_PER_SEC);
+	authorities_resume(m->authorities, m->loaded.conf);
 	leftovers_run(m->leftovers);
 	schedule_run(m->schedule);
 }

@@ -108,6 +108,7 @@ static int put_in_force(
 		events_add(m->events, LOG_LEVEL_INFO, "reload", NULL,
 			"configuration in force: %u slots added, %u changed, %u removed",
 			change.added, change.changed, change.removed);
+	authorities_resume(m->authorities, conf);
 	leftovers_run(m->leftovers);
 	schedule_run(m->schedule);
 	conf_unref(old);

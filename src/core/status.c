@@ -95,13 +95,20 @@ static void set_certificate(
 	store_certificate_done(&c);
 }
 
-/* Owned by the caller. */
-static char *format_hold(struct manager *m, const char *domain)
+/* Why it waits for an operator; owned by the caller. That nothing can be ordered with an
+ * account concerns a slot from the time on at which it would be. */
+static char *format_hold(struct manager *m, const struct store_slot *slot)
 {
-	const struct conf_block *block =
-		conf_find_block(m->loaded.conf, "domain", domain);
+	struct conf *conf = m->loaded.conf;
+	const struct conf_block *block = conf_find_block(conf, "domain", slot->domain);
 
-	return block ? faults_format_hold(m->faults, m->loaded.conf, block) : NULL;
+	if (!block)
+		return NULL;
+	char *text = faults_format_hold(m->faults, conf, block);
+	if (text || !slot->error)
+		return text;
+	return authorities_format_hold(
+		m->authorities, policy_get_authority(conf, block));
 }
 
 static const char *authority_name(struct manager *m, const char *domain)
@@ -116,7 +123,7 @@ static const char *authority_name(struct manager *m, const char *domain)
 json_t *status_format_slot(struct manager *m, const struct store_slot *slot)
 {
 	const struct job *job = schedule_find(m->schedule, slot->id);
-	_cleanup_(freep) char *hold = format_hold(m, slot->domain);
+	_cleanup_(freep) char *hold = format_hold(m, slot);
 	json_t *row = json_object();
 
 	json_object_set_new(row, "domain", json_string(slot->domain));
@@ -166,26 +173,35 @@ static json_t *format_turns(const struct loop *loop)
 		"worst_minute", format_turn(&turns.worst_minute));
 }
 
-/* What is wrong with the whole, the gravest first; NULL at and behind the end. */
-static const char *get_alarm(const struct manager *m, size_t i)
+/* What is wrong with the whole, the gravest first; owned by the caller, NULL: nothing. */
+static char **list_alarms(const struct manager *m)
 {
 	const char *all[] = { rescue_get_text(m->rescue),
 		store_watch_get_alarm(m->store_watch),
 		clock_watch_get_alarm(m->clock) };
+	const struct conf_block *block;
+	char **alarms = NULL;
 
-	for (size_t k = 0; k < ARRAY_SIZE(all); k++)
-		if (all[k] && i-- == 0)
-			return all[k];
-	return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i])
+			strv_append(&alarms, all[i]);
+	for (size_t i = 0; (block = conf_get_block(m->loaded.conf, "authority", i));
+		i++) {
+		_cleanup_(freep) char *hold =
+			authorities_format_hold(m->authorities, block);
+		if (hold)
+			strv_append(&alarms, hold);
+	}
+	return alarms;
 }
 
 static json_t *format_alarms(const struct manager *m, const char *trouble)
 {
+	_cleanup_(strv_freep) char **all = list_alarms(m);
 	json_t *alarms = json_array();
-	const char *alarm;
 
-	for (size_t i = 0; (alarm = get_alarm(m, i)); i++)
-		json_array_append_new(alarms, json_string(alarm));
+	for (size_t i = 0; all && all[i]; i++)
+		json_array_append_new(alarms, json_string(all[i]));
 	if (trouble)
 		json_array_append_new(alarms, json_string(trouble));
 	return alarms;
@@ -193,7 +209,9 @@ static json_t *format_alarms(const struct manager *m, const char *trouble)
 
 bool status_has_alarm(const struct manager *m)
 {
-	return get_alarm(m, 0);
+	_cleanup_(strv_freep) char **alarms = list_alarms(m);
+
+	return alarms;
 }
 
 json_t *status_format_summary(
@@ -256,7 +274,8 @@ char *status_format_line(struct manager *m)
 
 	store_slot_count(m->store, &count, NULL);
 	fleet_get_stats(m->fleet, &stats, &n_workers);
-	const char *alarm = get_alarm(m, 0);
+	_cleanup_(strv_freep) char **alarms = list_alarms(m);
+	const char *alarm = alarms ? alarms[0] : NULL;
 	_cleanup_(freep) char *orphans = format_orphans(m);
 	return xasprintf(
 		"%s%s%s%u of %u certificates served, %u failed, %u jobs, %u workers, "

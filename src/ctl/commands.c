@@ -31,8 +31,15 @@ static const struct arguments_option events_options[] = {
 
 static const struct arguments_option account_create_options[] = {
 	{ "key",  0, "FILE", "use the private key in this PEM file" },
+	{ "yes",  0, NULL,   "also in the place of one that is stopped or deactivated" },
 	{ "json", 0, NULL,   "print JSON" },
 	{ NULL,   0, NULL,   NULL },
+};
+
+static const struct arguments_option account_deactivate_options[] = {
+	{ "yes",  0, NULL, "for good" },
+	{ "json", 0, NULL, "print JSON" },
+	{ NULL,   0, NULL, NULL },
 };
 
 static const struct arguments_option check_options[] = {
@@ -84,6 +91,13 @@ const struct ctl_command ctl_commands[] = {
 	{ "account create", "[AUTHORITY]", 0, 1, account_create_options,
 	  "Register an account ahead of any order",
 	  "AUTHORITY may be left out when the configuration has only one.", ctl_run_account_create },
+	{ "account rollover", "AUTHORITY", 1, 1, json_options,
+	  "Put a new key in the place of an account's",
+	  "Orders under way end first. The account and its URL stay.", ctl_run_account_rollover },
+	{ "account deactivate", "AUTHORITY", 1, 1, account_deactivate_options,
+	  "Give an account up for good",
+	  "Nothing undoes it, and nothing is ordered with the account afterwards.",
+	  ctl_run_account_deactivate },
 	{ "check", NULL, 0, 0, check_options,
 	  "Check the configuration, without the daemon", NULL, ctl_run_check },
 	{ "conf", "[NAME]", 0, 3, conf_options,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The commands account show and account create. */
+/* The commands account show, create, rollover and deactivate. */
 #include <errno.h>
 #include <string.h>
 
@@ -11,6 +11,8 @@
 
 #define SHOW_DEADLINE_USEC   (30 * USEC_PER_SEC)
 #define CREATE_DEADLINE_USEC (5 * USEC_PER_MIN)
+/* Orders under way have five minutes, and then the CA is asked. */
+#define CHANGE_DEADLINE_USEC (10 * USEC_PER_MIN)
 #define KEY_BYTES_MAX        (16 * 1024)
 
 static void on_account(const json_t *row, void *userdata)
@@ -21,7 +23,7 @@ static void on_account(const json_t *row, void *userdata)
 static void print_account(FILE *out, const json_t *row)
 {
 	static const char *const keys[] = { "authority", "status", "reason", "url",
-		"directory", "contact", "thumbprint", "created" };
+		"directory", "contact", "thumbprint", "created", "pending" };
 	_cleanup_(columns_freep) struct columns *columns = columns_new(NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -94,6 +96,8 @@ int ctl_run_account_create(struct ctl *ctl, const struct arguments *arguments)
 	json_t *args = daemon_args("authority", arguments_word(arguments, 0));
 	const char *key = arguments_get(arguments, "key");
 
+	if (arguments_has(arguments, "yes"))
+		json_object_set_new(args, "yes", json_true());
 	if (key && add_key(args, key, &err) < 0) {
 		print_err(ctl->err, &err);
 		json_decref(args);
@@ -104,5 +108,29 @@ int ctl_run_account_create(struct ctl *ctl, const struct arguments *arguments)
 			.name = "account-create",
 			.args = args,
 			.deadline_usec = CREATE_DEADLINE_USEC,
+		});
+}
+
+int ctl_run_account_rollover(struct ctl *ctl, const struct arguments *arguments)
+{
+	return ask(ctl, arguments,
+		&(struct daemon_call){
+			.name = "account-rollover",
+			.args = daemon_args("authority", arguments_word(arguments, 0)),
+			.deadline_usec = CHANGE_DEADLINE_USEC,
+		});
+}
+
+int ctl_run_account_deactivate(struct ctl *ctl, const struct arguments *arguments)
+{
+	json_t *args = daemon_args("authority", arguments_word(arguments, 0));
+
+	if (arguments_has(arguments, "yes"))
+		json_object_set_new(args, "yes", json_true());
+	return ask(ctl, arguments,
+		&(struct daemon_call){
+			.name = "account-deactivate",
+			.args = args,
+			.deadline_usec = CHANGE_DEADLINE_USEC,
 		});
 }

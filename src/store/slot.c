@@ -156,6 +156,18 @@ int store_slot_rewind(struct store *store, usec_t wall_usec, struct err *err)
 	return r < 0 ? r : (int)sqlite3_changes64(store->db);
 }
 
+int store_slot_hasten(
+	struct store *store, const char *directory, usec_t wall_usec, struct err *err)
+{
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	store_stmt_open(&q, store, STORE_STMT_SLOT_HASTEN, err);
+	store_stmt_bind_usec(&q, wall_usec);
+	store_stmt_bind_text(&q, directory, STORE_TEXT_MAX);
+	int r = store_stmt_run(&q);
+	return r < 0 ? r : (int)sqlite3_changes64(store->db);
+}
+
 int store_slot_find_due(
 	struct store *store, int64_t *ret_id, usec_t *ret_due_usec, struct err *err)
 {

@@ -44,6 +44,9 @@ int store_slot_set_due(
  * `wall`, or due both later than any wait from now and than its certificate ends.
  * Returns how many or < 0. */
 int store_slot_rewind(struct store *store, usec_t wall_usec, struct err *err);
+/* What has failed or is held at that directory is due at `wall`. Returns how many or < 0. */
+int store_slot_hasten(
+	struct store *store, const char *directory, usec_t wall_usec, struct err *err);
 /* The not removed slot that is due first: its id and time. 0, STORE_E_NOT_FOUND. */
 int store_slot_find_due(
 	struct store *store, int64_t *ret_id, usec_t *ret_due_usec, struct err *err);

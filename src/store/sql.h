@@ -75,6 +75,9 @@
 		"UPDATE slot SET due_usec = ?1, attempted_usec = min(attempted_usec, ?1)" \
 		" WHERE removed = 0 AND (attempted_usec > ?1" \
 		"  OR (due_usec > ?2 AND due_usec > expires_usec))") \
+	X(SLOT_HASTEN, \
+		"UPDATE slot SET due_usec = ?1 WHERE authority = ?2 AND removed = 0" \
+		" AND error IS NOT NULL AND due_usec > ?1") \
 	X(SLOT_FIND_DUE, \
 		"SELECT id, due_usec FROM slot INDEXED BY slot_due WHERE removed = 0" \
 		" ORDER BY due_usec LIMIT 1") \

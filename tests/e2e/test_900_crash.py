@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kill -9 at each point of an order's life that is named by a FAULT() in the sources.
+"""kill -9 at each point of an order's and an account's life that is named by a FAULT() in
+the sources.
 
 After the restart the same order with the same key goes on: accounts, orders and
 certificates are counted at the CA. tests/check-faults compares POINTS with the sources.
@@ -20,6 +21,8 @@ from peers.crash import check_issued, count_at, query, wait_killed
 from peers.process import wait_until
 
 DOMAIN = "domain one.example {\n}\n"
+ROLLOVER = ("account", "rollover", "pebble")
+DEACTIVATE = ("account", "deactivate", "pebble", "--yes")
 TAKEN_UP = "1 certificate was under way at the last end, and taken up again"
 
 
@@ -29,6 +32,7 @@ class Point:
     orphans: int = 0  # orders that may be left open at the CA by one crash
     scene: str = "plain"
     under_way: bool = True  # and so status speaks of it
+    command: tuple = ()  # what an operator says when all is served
 
     def __str__(self):
         return self.name
@@ -65,6 +69,11 @@ POINTS = [
     Point("served-stored", under_way=False),
     Point("hook-running", scene="hook", under_way=False),
     Point("renewal-info-answered", scene="ari", under_way=False),
+    Point("pending-key-stored", under_way=False, command=ROLLOVER),
+    Point("key-change-not-sent", under_way=False, command=ROLLOVER),
+    Point("key-change-answered", under_way=False, command=ROLLOVER),
+    Point("new-key-stored", under_way=False, command=ROLLOVER),
+    Point("deactivation-answered", under_way=False, command=DEACTIVATE),
 ]
 ROUNDS = [1, 2, 3]
 
@@ -174,10 +183,13 @@ SCENES = {scene.__name__: scene for scene in (plain, slow, deploy, hook, ari)}
 # --- killed, started again, and what must be so at the end -----------------------------------
 
 
-def start_and_die(daemon, fault):
+def start_and_die(daemon, fault, command=()):
     """True: it has killed itself there."""
     daemon.env["POSTSEAL_FAULT"] = fault
-    daemon.start(wait=False)
+    daemon.start(wait=bool(command))
+    if command:
+        daemon.wait_served("one.example")
+        daemon.ctl(*command)
     killed = wait_killed(daemon, 20)
     daemon.env.clear()
     return killed
@@ -199,7 +211,7 @@ def check_told(daemon, point):
 @pytest.mark.parametrize("point", POINTS, ids=str)
 def test_killed_at(room, point):
     daemon = room.postseald(SCENES[point.scene](room), start=False)
-    assert start_and_die(daemon, f"{point.name}:kill"), "that point was not passed"
+    assert start_and_die(daemon, f"{point.name}:kill", point.command), "that point was not passed"
     assert f"fault: {point.name}\n" in daemon.log()
     daemon.start()
     daemon.wait_served("one.example", timeout=10)
@@ -226,7 +238,7 @@ def test_answers_of_a_domain_that_was_removed(room):
 def test_killed_again_in_recovery(room, point, turn):
     """At the point, and then at the first, third or sixth of any that follow."""
     daemon = room.postseald(SCENES[point.scene](room), start=False)
-    assert start_and_die(daemon, f"{point.name}:kill"), "that point was not passed"
+    assert start_and_die(daemon, f"{point.name}:kill", point.command), "that point was not passed"
     again = start_and_die(daemon, f"*:kill:{[1, 3, 6][turn - 1]}")
     if not again:
         daemon.stop()

@@ -21,17 +21,17 @@ struct http_client *fake_ca_new_client(struct fake_ca *ca);
 
 enum fake_ca_trouble {
 	FAKE_CA_WELL,
-	FAKE_CA_UNREACHABLE,   /* every request */
-	FAKE_CA_MUTE,          /* none is answered */
-	FAKE_CA_BUSY,          /* to each: 503, and in an hour again */
-	FAKE_CA_BROKEN,        /* to each: 500 and a page for people */
-	FAKE_CA_INVALID,       /* each challenge is found wrong */
-	FAKE_CA_RATE_LIMITED,  /* newOrder: 429 with Retry-After of two hours */
-	FAKE_CA_NO_ACCOUNT,    /* newOrder: accountDoesNotExist */
-	FAKE_CA_WRONG_KEY,     /* the certificate is for another key */
-	FAKE_CA_NUL,           /* the certificate has a NUL in it */
-	FAKE_CA_MUTE_FINALIZE, /* finalize is not answered, but obeyed */
-	FAKE_CA_REPLACED,      /* newOrder with `replaces`: alreadyReplaced */
+	FAKE_CA_UNREACHABLE,     /* every request */
+	FAKE_CA_MUTE,            /* none is answered */
+	FAKE_CA_BUSY,            /* to each: 503, and in an hour again */
+	FAKE_CA_BROKEN,          /* to each: 500 and a page for people */
+	FAKE_CA_INVALID,         /* each challenge is found wrong */
+	FAKE_CA_RATE_LIMITED,    /* newOrder: 429 with Retry-After of two hours */
+	FAKE_CA_NO_ACCOUNT,      /* newOrder: accountDoesNotExist */
+	FAKE_CA_WRONG_KEY,       /* the certificate is for another key */
+	FAKE_CA_NUL,             /* the certificate has a NUL in it */
+	FAKE_CA_MUTE_FINALIZE,   /* finalize is not answered, but obeyed */
+	FAKE_CA_REPLACED,        /* newOrder with `replaces`: alreadyReplaced */
 	FAKE_CA_NO_KEY_CHANGE,   /* keyChange is refused */
 	FAKE_CA_MUTE_KEY_CHANGE, /* keyChange is not answered, but obeyed */
 	FAKE_CA_DEAF_KEY_CHANGE, /* keyChange is neither answered nor obeyed */

@@ -8,6 +8,8 @@
 
 #include "core/account_change.h"
 #include "pki/key.h"
+#include "store/order.h"
+#include "store/slot.h"
 #include "tests/lib/fake_ca.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/fault_vfs.h"
@@ -268,18 +270,18 @@ static void test_orders_end_first(void **state)
 	fake_loop_run_ready(f.loop);
 	assert_int_equal(n_first, 1);
 	start(&f, ACCOUNT_CHANGE_KEY);
-	fake_loop_run_until_idle(f.loop, USEC_PER_HOUR);
+	fake_loop_run_until_idle(f.loop, USEC_PER_MIN);
 	assert_int_equal(f.n_done, 0);
 	struct authority_ticket *second =
 		authority_enter(f.authority, 0, on_granted, &n_second);
-	fake_loop_run_until_idle(f.loop, USEC_PER_HOUR);
+	fake_loop_run_until_idle(f.loop, USEC_PER_MIN);
 	assert_int_equal(n_second, 0);
 	struct account_change *other = NULL;
 	assert_int_equal(account_change_start(&other, f.authority, ACCOUNT_CHANGE_KEY,
 				 on_changed, &f, NULL),
 		-EBUSY);
 	first = authority_leave(first);
-	fake_loop_run_until_idle(f.loop, USEC_PER_HOUR);
+	fake_loop_run_until_idle(f.loop, USEC_PER_MIN);
 	assert_int_equal(f.n_done, 1);
 	assert_int_equal(f.code, 0);
 	assert_int_equal(n_second, 1);
@@ -293,6 +295,128 @@ static void test_orders_end_first(void **state)
 	assert_int_equal(n_first, 2);
 	authority_leave(first);
 	authority_leave(second);
+	teardown(&f);
+}
+
+/* Orders that do not end: nothing is changed, and those that wait go on. */
+static void test_orders_do_not_end(void **state)
+{
+	struct fixture f;
+	unsigned n_first = 0, n_second = 0;
+
+	setup(&f);
+	struct authority_ticket *first =
+		authority_enter(f.authority, 0, on_granted, &n_first);
+	fake_loop_run_ready(f.loop);
+	start(&f, ACCOUNT_CHANGE_END);
+	fake_loop_run_ready(f.loop);
+	struct authority_ticket *second =
+		authority_enter(f.authority, 0, on_granted, &n_second);
+	fake_loop_advance(f.loop, 4 * USEC_PER_MIN);
+	assert_int_equal(f.n_done + n_second, 0);
+	fake_loop_advance(f.loop, 2 * USEC_PER_MIN);
+	assert_int_equal(f.n_done, 1);
+	assert_int_equal(f.code, -EBUSY);
+	assert_non_null(strstr(f.text, "1 orders are still under way"));
+	assert_int_equal(n_second, 1);
+	expect_settled(&f);
+	assert_non_null(authority_get_client(f.authority));
+	authority_leave(first);
+	authority_leave(second);
+	teardown(&f);
+}
+
+/* An answer that was given with the old key is taken back with it. */
+static void test_answers_are_cleaned_up_first(void **state)
+{
+	struct fixture f;
+
+	setup(&f);
+	struct store_account account = load(&f);
+	struct store_slot slot = {
+		.domain = (char *)"one.test",
+		.key_type = (char *)"ecdsa-p256",
+		.names = (char *)"one.test",
+		.authority = (char *)FAKE_CA_DIRECTORY,
+	};
+	assert_int_equal(store_slot_add(f.store, &slot, NULL), 0);
+	struct store_order order = {
+		.slot_id = slot.id,
+		.account_id = account.id,
+		.names = (char *)"one.test",
+		.key_pem = (char *)"key",
+		.state = (char *)"authorizations",
+		.finished = true,
+	};
+	assert_int_equal(store_order_add(f.store, &order, NULL), 0);
+	struct store_authorization row = {
+		.order_id = order.id,
+		.name = (char *)"one.test",
+		.url = (char *)"https://ca.test/authz/0",
+		.challenge = (char *)"http-01",
+		.state = (char *)"solve",
+		.presented = true,
+	};
+	assert_int_equal(store_authorization_save(f.store, &row, NULL), 0);
+	start(&f, ACCOUNT_CHANGE_KEY);
+	fake_loop_advance(f.loop, 4 * USEC_PER_MIN);
+	assert_int_equal(f.n_done, 0);
+	fake_loop_advance(f.loop, 2 * USEC_PER_MIN);
+	assert_int_equal(f.code, -EBUSY);
+	assert_non_null(strstr(f.text, "still stand"));
+	assert_int_equal(count_changes(&f), 0);
+	start(&f, ACCOUNT_CHANGE_KEY);
+	fake_loop_advance(f.loop, USEC_PER_MIN);
+	row.presented = false;
+	assert_int_equal(store_authorization_save(f.store, &row, NULL), 0);
+	fake_loop_advance(f.loop, 10 * USEC_PER_SEC);
+	assert_int_equal(f.n_done, 1);
+	assert_int_equal(f.code, 0);
+	expect_settled(&f);
+	store_account_done(&account);
+	teardown(&f);
+}
+
+/* After a restart it is settled without anybody's wanting to order. */
+static void test_resumed(void **state)
+{
+	struct fixture f;
+
+	setup(&f);
+	fake_ca_set_trouble(f.ca, FAKE_CA_MUTE_KEY_CHANGE);
+	start(&f, ACCOUNT_CHANGE_KEY);
+	for (unsigned n = 0; count_changes(&f) == 0; n++) {
+		assert_true(n < TURNS_MAX);
+		run_turn(&f);
+	}
+	fake_ca_set_trouble(f.ca, FAKE_CA_UNREACHABLE);
+	restart(&f);
+	authority_resume(f.authority);
+	fake_loop_advance(f.loop, USEC_PER_MIN);
+	assert_null(authority_get_client(f.authority));
+	expect_key_not_lost(&f);
+	fake_ca_set_trouble(f.ca, FAKE_CA_WELL);
+	fake_loop_advance(f.loop, USEC_PER_HOUR);
+	assert_non_null(authority_get_client(f.authority));
+	expect_settled(&f);
+	teardown(&f);
+}
+
+static void test_no_account(void **state)
+{
+	struct fixture f;
+	struct err err = ERR_INIT;
+
+	setup(&f);
+	authority_free(f.authority);
+	assert_int_equal(store_close(f.store) == NULL, 1);
+	assert_int_equal(store_open(&f.store, ":memory:", 0, NULL), 0);
+	open_authority(&f);
+	assert_int_equal(account_change_start(&f.change, f.authority,
+				 ACCOUNT_CHANGE_KEY, on_changed, &f, &err),
+		-ENOENT);
+	assert_int_equal(fake_ca_count_accounts(f.ca), 1);
+	err_done(&err);
 	teardown(&f);
 }
 
@@ -560,6 +684,8 @@ static void test_end(void **state)
 	assert_false(ca_knows(&f, a.key_pem));
 	/* nobody makes another one in silence */
 	assert_int_equal(ensure(&f, 0), -EACCES);
+	_cleanup_(freep) char *hold = authority_format_hold(f.authority);
+	assert_non_null(strstr(hold, "is deactivated: it was given up"));
 	assert_non_null(strstr(f.text, "postsealctl account create ca"));
 	restart(&f);
 	assert_int_equal(ensure(&f, 0), -EACCES);
@@ -671,6 +797,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test_with_log(test_key),
 		test_with_log(test_orders_end_first),
+		test_with_log(test_orders_do_not_end),
+		test_with_log(test_answers_are_cleaned_up_first),
+		test_with_log(test_resumed),
+		test_with_log(test_no_account),
 		test_with_log(test_refused),
 		test_with_log(test_taken_without_a_word),
 		test_with_log(test_not_heard),

@@ -384,16 +384,16 @@ static void test_follow(void **state)
 /* --- jobs at one authority ---------------------------------------------------------------------------- */
 
 /* The first finds out that the account is gone; the others, which have passed that check
- * and wait for their place, must not go on without it. */
+ * and wait for their place, must not go on without it. All are held. */
 static void test_account_goes_while_others_wait(void **state)
 {
 	struct fixture f;
 
 	setup(&f, AUTHORITY ONE TWO THREE, true);
 	fake_ca_set_trouble(f.ca, FAKE_CA_NO_ACCOUNT);
-	test_log_expect(LOG_LEVEL_ERROR, "is stopped");
+	test_log_expect(LOG_LEVEL_ERROR, "records that name it");
 	for (unsigned i = 0; i < 3; i++)
-		test_log_expect(LOG_LEVEL_WARNING, "next try");
+		test_log_expect(LOG_LEVEL_ERROR, "register anew by");
 	schedule_run(f.schedule);
 	fake_loop_advance(f.loop, 10 * USEC_PER_SEC);
 	assert_int_equal(schedule_count(f.schedule), 0);
