@@ -97,7 +97,7 @@ struct creation {
 };
 
 /* What could not be ordered is tried now. */
-static void make_due(struct manager *m, const struct store_account *account)
+void account_commands_make_due(struct manager *m, const struct store_account *account)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
@@ -127,7 +127,8 @@ static void on_created(const struct err *err, void *userdata)
 	if (!err) {
 		on_account(authority_get_account(c->authority), &walk);
 		if (c->was_ended)
-			make_due(c->manager, authority_get_account(c->authority));
+			account_commands_make_due(
+				c->manager, authority_get_account(c->authority));
 	}
 	authority_ensure_cancel(c->ensure);
 	free(c);

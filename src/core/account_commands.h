@@ -4,6 +4,12 @@
 
 #include "core/control.h"
 
+struct manager;
+struct store_account;
+
+/* What waits for an account at that directory is ordered now. */
+void account_commands_make_due(struct manager *m, const struct store_account *account);
+
 void account_commands_show(
 	struct control_request *request, const json_t *args, void *userdata);
 void account_commands_create(

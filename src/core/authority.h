@@ -56,6 +56,7 @@ char *authority_format_hold(struct authority *authority);
  */
 enum {
 	AUTHORITY_CREATE = 1 << 0,
+	AUTHORITY_REPLACE = 1 << 1, /* of authority_import_account */
 };
 struct authority_ensure;
 typedef void authority_ensured_fn(const struct err *err, void *userdata);
@@ -68,6 +69,10 @@ DEFINE_CLEANUP(struct authority_ensure *, authority_ensure_cancel)
  * (-EBUSY) while the CA is asked with the present one. */
 int authority_import_key(
 	struct authority *authority, const char *pem, size_t len, struct err *err);
+/* An account whose key the CA knows by that URL: used from now on. AUTHORITY_REPLACE: also
+ * in the place of a valid one, whose row stays; else -EEXIST. -EBUSY as above. */
+int authority_import_account(struct authority *authority, const char *pem,
+	const char *url, unsigned flags, struct err *err);
 /* The CA does not know the account, or wants a person: nothing more is asked of it. */
 void authority_stop_account(struct authority *authority, const char *reason);
 /* What the CA has refused to an order: does it speak of the account? Then it is stopped,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/account_commands.h"
+#include "core/account_transfer.h"
 #include "core/command_plan.h"
 #include "core/command_status.h"
 #include "core/manager.h"
@@ -407,6 +408,20 @@ static const struct control_argument account_show_arguments[] = {
 	{ NULL, NULL },
 };
 
+static const struct control_argument account_export_arguments[] = {
+	{ "authority", "name of an authority block" },
+	{ NULL, NULL },
+};
+
+static const struct control_argument account_import_arguments[] = {
+	{ "authority", "name of an authority block" },
+	{ "directory", "the directory that the account is one of" },
+	{ "url",       "the account's" },
+	{ "key_pem",   "the account's key in PEM" },
+	{ "replace",   "true: also in the place of another account" },
+	{ NULL, NULL },
+};
+
 static const struct control_argument account_create_arguments[] = {
 	{ "authority", "name of an authority block; may be left out when there is one" },
 	{ "key_pem",   "the account's key in PEM; left out: a new one is made" },
@@ -448,6 +463,10 @@ const struct control_command commands_table[] = {
 	  "Put a new key in the place of an account's", account_commands_rollover },
 	{ "account-deactivate", CONTROL_ADMIN, account_deactivate_arguments, "as account-show",
 	  "Give an account up for good", account_commands_deactivate },
+	{ "account-export", CONTROL_ADMIN, account_export_arguments,
+	  "{authority, directory, url, contact, key_pem}", "Give the account's key away", account_transfer_export },
+	{ "account-import", CONTROL_ADMIN, account_import_arguments, "none",
+	  "Use an account that was exported", account_transfer_import },
 	{ NULL, CONTROL_READ, NULL, NULL, NULL, NULL },
 };
 

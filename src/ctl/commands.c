@@ -42,6 +42,20 @@ static const struct arguments_option account_deactivate_options[] = {
 	{ NULL,   0, NULL, NULL },
 };
 
+static const struct arguments_option account_export_options[] = {
+	{ "output",          0, "FILE", "write there instead of to standard output" },
+	{ "force",           0, NULL,   "also over a file that is there" },
+	{ "passphrase-file", 0, "FILE", "the passphrase is the content of this file" },
+	{ NULL,              0, NULL,   NULL },
+};
+
+static const struct arguments_option account_import_options[] = {
+	{ "replace",         0, NULL,   "put the account that is there out of use" },
+	{ "yes",             0, NULL,   "this is meant" },
+	{ "passphrase-file", 0, "FILE", "the passphrase is the content of this file" },
+	{ NULL,              0, NULL,   NULL },
+};
+
 static const struct arguments_option check_options[] = {
 	{ "verbose", 'v', NULL, "print what was understood, too" },
 	{ NULL,       0,  NULL, NULL },
@@ -98,6 +112,13 @@ const struct ctl_command ctl_commands[] = {
 	  "Give an account up for good",
 	  "Nothing undoes it, and nothing is ordered with the account afterwards.",
 	  ctl_run_account_deactivate },
+	{ "account export", "AUTHORITY", 1, 1, account_export_options,
+	  "Write an account and its key, sealed by a passphrase",
+	  "The passphrase is asked for at the terminal, unless a file has it.", ctl_run_account_export },
+	{ "account import", "AUTHORITY FILE", 2, 2, account_import_options,
+	  "Use an account that was exported",
+	  "The CA is asked about the key first. Without --replace another account stays.",
+	  ctl_run_account_import },
 	{ "check", NULL, 0, 0, check_options,
 	  "Check the configuration, without the daemon", NULL, ctl_run_check },
 	{ "conf", "[NAME]", 0, 3, conf_options,

@@ -69,6 +69,8 @@ int ctl_run_account_show(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_account_create(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_account_rollover(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_account_deactivate(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_account_export(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_account_import(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_check(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_conf(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_backup(struct ctl *ctl, const struct arguments *arguments);

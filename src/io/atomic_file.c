@@ -148,7 +148,9 @@ static int pending_write(struct pending *p, struct err *err)
 
 static int pending_rename(struct pending *p, struct err *err)
 {
-	if (renameat(p->dir_fd, p->temporary, p->dir_fd, p->name) < 0)
+	const unsigned flags = p->params->is_new ? RENAME_NOREPLACE : 0;
+
+	if (renameat2(p->dir_fd, p->temporary, p->dir_fd, p->name, flags) < 0)
 		return err_set(err, -errno, "rename: %s", strerror(errno));
 	free(TAKE_PTR(p->temporary));
 	if (fsync(p->dir_fd) < 0)

@@ -18,6 +18,7 @@ struct atomic_file_params {
 	mode_t mode;       /* such as 0600 */
 	const char *owner; /* user name, NULL = as we are */
 	const char *group; /* group name, NULL = as we are */
+	bool is_new;       /* -EEXIST: never over another file */
 };
 
 int atomic_file_write(const struct atomic_file_params *params, struct err *err);

@@ -44,6 +44,8 @@ ANSWER(plugins, "plugins")
 ANSWER(plugins_enable, "plugins-enable")
 ANSWER(account_show, "account-show")
 ANSWER(account_create, "account-create")
+ANSWER(account_export, "account-export")
+ANSWER(account_import, "account-import")
 
 /* clang-format off */
 
@@ -57,6 +59,9 @@ static const struct control_argument events_arguments[] = {
 static const struct control_argument show_arguments[] = { { "authority", "" }, { NULL, NULL } };
 static const struct control_argument create_arguments[] = {
 	{ "authority", "" }, { "key_pem", "" }, { NULL, NULL } };
+static const struct control_argument import_arguments[] = {
+	{ "authority", "" }, { "directory", "" }, { "url", "" }, { "key_pem", "" },
+	{ "replace", "" }, { NULL, NULL } };
 
 static const struct control_command table[] = {
 	{ "status",         CONTROL_READ,  name_only,        "", "", run_status },
@@ -67,6 +72,8 @@ static const struct control_command table[] = {
 	{ "plugins-enable", CONTROL_ADMIN, name_only,        "", "", run_plugins_enable },
 	{ "account-show",   CONTROL_READ,  show_arguments,   "", "", run_account_show },
 	{ "account-create", CONTROL_ADMIN, create_arguments, "", "", run_account_create },
+	{ "account-export", CONTROL_ADMIN, show_arguments,   "", "", run_account_export },
+	{ "account-import", CONTROL_ADMIN, import_arguments, "", "", run_account_import },
 	{ NULL,             CONTROL_READ,  NULL, NULL, NULL, NULL },
 };
 
