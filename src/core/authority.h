@@ -49,6 +49,12 @@ void authority_resume(struct authority *authority);
  * caller. NULL: it can. */
 char *authority_format_hold(struct authority *authority);
 
+/* Signer and client of a key in PEM, the account's or another; it knows the account's URL.
+ * Owned by the caller, who drops the client first, and both before authority_free. */
+struct signer;
+int authority_make_client(struct authority *authority, const char *key_pem,
+	struct signer **ret_signer, struct acme_client **ret_client, struct err *err);
+
 /*
  * Makes sure of the account: loads it, else makes a key, stores it, and registers. An
  * account that is stopped stays so, unless AUTHORITY_CREATE is the operator's word.

@@ -60,9 +60,6 @@ struct retired {
 
 /* --- authority.c ---------------------------------------------------------------------- */
 
-/* Signer and client of a key in PEM; it knows the account's URL. */
-int authority_make_client(struct authority *authority, const char *key_pem,
-	struct signer **ret_signer, struct acme_client **ret_client, struct err *err);
 /* Forgets what depends on the key, but not before authority_free. */
 void authority_retire_client(struct authority *authority);
 /* 0, STORE_E_NOT_FOUND. */

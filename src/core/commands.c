@@ -11,9 +11,11 @@
 #include "core/account_commands.h"
 #include "core/account_transfer.h"
 #include "core/command_plan.h"
+#include "core/command_revoke.h"
 #include "core/command_status.h"
 #include "core/manager.h"
 #include "core/plugin_commands.h"
+#include "core/policy.h"
 #include "core/status.h"
 #include "pki/key.h"
 #include "store/event.h"
@@ -33,24 +35,14 @@ static void end_with_err(
 
 /* --- status ---------------------------------------------------------------------------- */
 
-/* A domain's name, or any name in its certificate. */
-static const char *find_domain(struct manager *m, const char *name)
-{
-	const struct conf_block *domain;
-
-	if (conf_find_block(m->loaded.conf, "domain", name))
-		return name;
-	for (size_t i = 0; (domain = conf_get_block(m->loaded.conf, "domain", i)); i++)
-		if (strv_contains(conf_get_list(domain, "names"), name))
-			return conf_block_get_name(domain);
-	return NULL;
-}
-
 static void run_status(
 	struct control_request *request, const json_t *args, void *userdata)
 {
 	const char *name = json_view_string(args, "name");
-	const char *domain = name ? find_domain(userdata, name) : NULL;
+	const char *domain =
+		name ? policy_find_domain(
+			       ((struct manager *)userdata)->loaded.conf, name)
+		     : NULL;
 
 	if (name && !domain) {
 		control_request_end(request, COMMAND_FAILED,
@@ -166,7 +158,7 @@ static void run_renew(
 {
 	struct manager *m = userdata;
 	const char *name = json_view_string(args, "name");
-	const char *domain = name ? find_domain(m, name) : NULL;
+	const char *domain = name ? policy_find_domain(m->loaded.conf, name) : NULL;
 	bool force = json_view_bool(args, "force", false);
 	struct renew_walk walk = { .n = 0 };
 	_cleanup_(err_done) struct err err = ERR_INIT;
@@ -380,6 +372,13 @@ static const struct control_argument renew_arguments[] = {
 	{ NULL, NULL },
 };
 
+static const struct control_argument revoke_arguments[] = {
+	{ "name",   "a domain, or a name of one: what is served of it" },
+	{ "serial", "or the serial number of one, in hexadecimal" },
+	{ "reason", "unspecified (the default), key-compromise, affiliation-changed, superseded, cessation" },
+	{ NULL, NULL },
+};
+
 static const struct control_argument reload_arguments[] = {
 	{ "yes", "true: also what change_brake would hold" },
 	{ NULL, NULL },
@@ -445,6 +444,7 @@ const struct control_command commands_table[] = {
 	  "{domain, names, key_type, state, activity, authority, directory, challenge, not_before, not_after, serial, fingerprint, issuer, due, attempts, error, served}, last {summary}",
 	  "What is served, and what is not", run_status },
 	{ "renew", CONTROL_ADMIN, renew_arguments, "none", "Renew a domain's certificates now", run_renew },
+	{ "revoke", CONTROL_ADMIN, revoke_arguments, "none", "Have certificates revoked, once others are served", command_revoke_run },
 	{ "upgrade", CONTROL_ADMIN, upgrade_arguments, "{generation, version, ready}", "Execute what is installed anew", run_upgrade },
 	{ "reload", CONTROL_ADMIN, reload_arguments, "{report, error}", "Read the configuration anew", run_reload },
 	{ "plan", CONTROL_ADMIN, no_arguments,

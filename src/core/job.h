@@ -13,6 +13,7 @@
 #include "core/instances.h"
 #include "core/leftovers.h"
 #include "core/plan.h"
+#include "core/revocations.h"
 #include "core/served.h"
 #include "core/store_watch.h"
 
@@ -27,6 +28,7 @@ struct job_env {
 	struct instances *instances;
 	struct served *served;
 	struct leftovers *leftovers;       /* NULL in tests */
+	struct revocations *revocations;   /* NULL in tests */
 	struct last_good *last_good;       /* NULL in tests */
 	struct fleet *fleet;               /* NULL: no front (tests) */
 	const struct listeners *listeners; /* NULL with fleet NULL */

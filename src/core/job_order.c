@@ -199,7 +199,8 @@ int job_take_chain(struct job *job, struct err *err)
 		.chain_pem = job->chain_pem,
 		.chain_len = job->chain_len,
 		.wall_now_usec = loop_wall_now(job->env->loop),
-		.is_wanted = job->flags & JOB_FORCED,
+		.is_wanted = (job->flags & JOB_FORCED) ||
+			     job_is_unwanted(job, &job->current),
 	};
 
 	store_certificate_done(&job->issued);

@@ -72,6 +72,9 @@ void job_step_later(struct job *job);
 /* What waits to be installed is the current certificate: core/plan wants it at another
  * target. */
 bool job_is_current_again(const struct job *job);
+/* It is to be revoked: until another one is served it is not. */
+bool job_is_unwanted(
+	const struct job *job, const struct store_certificate *certificate);
 bool job_needs_order(const struct job *job);
 /* An issued certificate waits for its targets, unless something else is wanted now. */
 bool job_needs_install(const struct job *job);

@@ -8,6 +8,7 @@
 #include "core/job_priv.h"
 #include "core/renewal.h"
 #include "store/order.h"
+#include "store/revocation.h"
 #include "util/mem.h"
 
 static bool is_same(const char *a, const char *b)
@@ -36,12 +37,22 @@ static bool has_open_order(const struct job *job)
 	return store_order_find_open(job->env->store, job->slot.id, &order, NULL) == 0;
 }
 
+/* A row that cannot be read is no reason to order. */
+bool job_is_unwanted(const struct job *job, const struct store_certificate *certificate)
+{
+	return certificate->id > 0 &&
+	       store_revocation_is_asked(job->env->store, certificate->authority,
+		       certificate->serial, NULL) > 0;
+}
+
 /* That a target does not take the current certificate is no reason to order. */
 bool job_needs_order(const struct job *job)
 {
 	if (job->flags & JOB_FORCED)
 		return true;
 	if (job->current.id == 0 || !is_as_wanted(job, &job->current))
+		return true;
+	if (job_is_unwanted(job, &job->current))
 		return true;
 	return job->slot.attempts > 0 &&
 	       (!job_is_current_again(job) || has_open_order(job));
@@ -55,7 +66,7 @@ bool job_needs_install(const struct job *job)
 		return false;
 	if (job_is_current_again(job) && job->slot.attempts > 0)
 		return false;
-	return is_as_wanted(job, &job->issued) &&
+	return is_as_wanted(job, &job->issued) && !job_is_unwanted(job, &job->issued) &&
 	       job->issued.not_after_usec > loop_wall_now(job->env->loop);
 }
 

@@ -87,6 +87,22 @@ static struct authority *get_authority(
 	return authorities_get(m->authorities, m->loaded.conf, block, err);
 }
 
+/* The first that is configured for that directory. */
+static struct authority *find_authority(
+	const char *directory, void *userdata, struct err *err)
+{
+	struct manager *m = userdata;
+	const struct conf_block *block;
+
+	for (size_t i = 0; (block = conf_get_block(m->loaded.conf, "authority", i));
+		i++)
+		if (strcmp(conf_get_string(block, "directory"), directory) == 0)
+			return get_authority(block, m, err);
+	err_set_kind(err, ERR_CONFIG, -ENOENT,
+		"no authority block has the directory %s", directory);
+	return NULL;
+}
+
 /* --- building, in the order of dependence --------------------------------------------------- */
 
 static int load(struct manager *m, struct err *err)
@@ -271,6 +287,7 @@ static void on_store_well(void *userdata)
 		log_error(&m->log, "slots that were under way: %s", text);
 	}
 	leftovers_run(m->leftovers);
+	revocations_run(m->revocations);
 	schedule_run(m->schedule);
 	update_status(m);
 }
@@ -332,6 +349,15 @@ static int open_work(struct manager *m, struct err *err)
 		.log = &m->log,
 	};
 	m->leftovers = leftovers_new(&leftovers);
+	struct revocations_params revocations = {
+		.loop = m->loop,
+		.store = m->store,
+		.events = m->events,
+		.get_authority = find_authority,
+		.userdata = m,
+		.log = &m->log,
+	};
+	m->revocations = revocations_new(&revocations);
 	open_copy(m);
 	m->env = (struct job_env){
 		.loop = m->loop,
@@ -343,6 +369,7 @@ static int open_work(struct manager *m, struct err *err)
 		.instances = m->instances,
 		.served = m->served,
 		.leftovers = m->leftovers,
+		.revocations = m->revocations,
 		.last_good = m->last_good,
 		.fleet = m->fleet,
 		.listeners = m->listeners,
@@ -471,6 +498,7 @@ struct manager *manager_free(struct manager *m)
 	control_free(m->control);
 	schedule_free(m->schedule);
 	leftovers_free(m->leftovers);
+	revocations_free(m->revocations);
 	last_good_free(m->last_good);
 	authorities_free(m->authorities);
 	clock_watch_free(m->clock);
@@ -553,6 +581,7 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 	loop_timer_set_after(m->status_timer, USEC_PER_SEC);
 	authorities_resume(m->authorities, m->loaded.conf);
 	leftovers_run(m->leftovers);
+	revocations_run(m->revocations);
 	schedule_run(m->schedule);
 }
 

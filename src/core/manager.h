@@ -40,6 +40,7 @@ struct manager {
 	struct fleet *fleet;
 	struct authorities *authorities;
 	struct leftovers *leftovers;
+	struct revocations *revocations;
 	struct last_good *last_good; /* NULL while that is what we serve from */
 	struct job_env env;
 	struct schedule *schedule;

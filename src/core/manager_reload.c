@@ -85,6 +85,7 @@ static int put_in_force(
 
 	schedule_follow(m->schedule, conf, false);
 	leftovers_stop(m->leftovers);
+	revocations_stop(m->revocations);
 	m->loaded.conf = conf;
 	m->env.conf = conf;
 	m->env.held = NULL;
@@ -110,6 +111,7 @@ static int put_in_force(
 			change.added, change.changed, change.removed);
 	authorities_resume(m->authorities, conf);
 	leftovers_run(m->leftovers);
+	revocations_run(m->revocations);
 	schedule_run(m->schedule);
 	conf_unref(old);
 	return r;

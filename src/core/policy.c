@@ -49,6 +49,18 @@ char *policy_format_names(const struct conf_block *domain)
 	return buf_steal(&text);
 }
 
+const char *policy_find_domain(const struct conf *conf, const char *name)
+{
+	const struct conf_block *domain;
+
+	if (conf_find_block(conf, "domain", name))
+		return name;
+	for (size_t i = 0; (domain = conf_get_block(conf, "domain", i)); i++)
+		if (strv_contains(conf_get_list(domain, "names"), name))
+			return conf_block_get_name(domain);
+	return NULL;
+}
+
 const struct conf_block *policy_get_authority(
 	const struct conf *conf, const struct conf_block *domain)
 {

@@ -16,6 +16,8 @@ void policy_check(const struct conf *conf, const struct plugin_host *host,
 /* "names" of a domain, sorted and without duplicates, joined by blanks: the slot's set.
  * Owned by the caller. */
 char *policy_format_names(const struct conf_block *domain);
+/* The domain that is called so, or has that name in its certificate; its name. NULL: none. */
+const char *policy_find_domain(const struct conf *conf, const char *name);
 /* First authority of the list. Never NULL after policy_check. */
 const struct conf_block *policy_get_authority(
 	const struct conf *conf, const struct conf_block *domain);

@@ -86,6 +86,7 @@ static void on_job_done(bool ok, void *userdata)
 
 	running_free(r);
 	leftovers_run(schedule->env->leftovers);
+	revocations_run(schedule->env->revocations);
 	tell_watches(schedule, slot_id, ok);
 	schedule_run(schedule);
 }

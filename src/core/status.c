@@ -248,6 +248,8 @@ json_t *status_format_summary(
 	json_object_set_new(s, "alarms", format_alarms(m, trouble));
 	json_object_set_new(s, "held", format_text(m->held_text));
 	json_object_set_new(s, "happenings", happenings_format(m->happenings));
+	_cleanup_(freep) char *revocations = revocations_format_waiting(m->revocations);
+	json_object_set_new(s, "revocations", format_text(revocations));
 	json_object_set_new(s, "longest_turn_usec",
 		json_integer((json_int_t)loop_longest_turn(m->loop)));
 	json_object_set_new(s, "loop", format_turns(m->loop));

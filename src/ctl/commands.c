@@ -17,6 +17,13 @@ static const struct arguments_option renew_options[] = {
 	{ NULL,    0, NULL, NULL },
 };
 
+static const struct arguments_option revoke_options[] = {
+	{ "reason", 0, "REASON", "unspecified (the default), key-compromise, affiliation-changed, superseded, cessation" },
+	{ "serial", 0, "HEX",    "the one with this serial number, be it served or not" },
+	{ "yes",    0, NULL,     "it cannot be taken back, and is meant" },
+	{ NULL,     0, NULL,     NULL },
+};
+
 static const struct arguments_option reload_options[] = {
 	{ "yes", 0, NULL, "also when it re-issues or removes more than change_brake allows" },
 	{ NULL,  0, NULL, NULL },
@@ -78,6 +85,9 @@ const struct ctl_command ctl_commands[] = {
 	{ "renew", "NAME", 1, 1, renew_options,
 	  "Renew the certificates of a domain now",
 	  "Without --force nothing is ordered before the certificate is due.", ctl_run_renew },
+	{ "revoke", "[NAME]", 0, 1, revoke_options,
+	  "Have the certificates of a domain revoked",
+	  "What is served is replaced first, by one with another key.", ctl_run_revoke },
 	{ "plan", NULL, 0, 0, json_options,
 	  "Show what a reload would change, and what that costs",
 	  "Nothing is changed. Exits with 2 when change_brake would hold it.", ctl_run_plan },

@@ -60,6 +60,7 @@ int ctl_with_loaded(
 int ctl_run_status(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_renew(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_plan(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_revoke(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_upgrade(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_reload(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_events(struct ctl *ctl, const struct arguments *arguments);

@@ -166,6 +166,12 @@ static void print_held(const struct status *status, const char *text)
 			"a change of the configuration is held: %s", text);
 }
 
+static void print_revocations(const struct status *status, const char *text)
+{
+	if (text && *text)
+		print_line(status->ctl->out, "%s", text);
+}
+
 static void print_taken_up(const struct status *status, int64_t n)
 {
 	if (n > 0)
@@ -233,6 +239,7 @@ static void print_summary(const struct status *status)
 	print_draining(status, json_view_int(s, "draining_workers", 0));
 	print_turns(status);
 	print_held(status, json_view_string(s, "held"));
+	print_revocations(status, json_view_string(s, "revocations"));
 	print_taken_up(status, json_view_int(s, "taken_up", 0));
 	print_happenings(status);
 }

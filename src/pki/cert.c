@@ -315,6 +315,19 @@ int cert_chain_format_pem(const struct cert_chain *chain, char **ret, struct err
 	return 0;
 }
 
+int cert_chain_format_leaf_der(
+	const struct cert_chain *chain, uint8_t **ret, size_t *ret_len, struct err *err)
+{
+	_cleanup_(datum_done) gnutls_datum_t der = { 0 };
+	int r = gnutls_x509_crt_export2(chain->crts[0], GNUTLS_X509_FMT_DER, &der);
+
+	if (r < 0)
+		return pki_err_set(err, -EIO, r, "write certificate");
+	*ret = xmemdup(der.data, der.size);
+	*ret_len = der.size;
+	return 0;
+}
+
 unsigned cert_chain_get_length(const struct cert_chain *chain)
 {
 	return chain->n;

@@ -33,6 +33,9 @@ char *const *cert_chain_get_names(const struct cert_chain *chain);
 const uint8_t *cert_chain_get_fingerprint(const struct cert_chain *chain);
 const char *cert_chain_get_serial(const struct cert_chain *chain);
 const char *cert_chain_get_issuer(const struct cert_chain *chain);
+/* The leaf as DER; owned by the caller. */
+int cert_chain_format_leaf_der(const struct cert_chain *chain, uint8_t **ret,
+	size_t *ret_len, struct err *err);
 /* ARI certificate identifier (RFC 9773 4.1); owned by the caller. -ENODATA: the leaf
  * has no authority key identifier. */
 int cert_chain_format_ari_id(

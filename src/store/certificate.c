@@ -69,6 +69,19 @@ int store_certificate_load(
 	return r == 0 ? read_certificate(&q, ret) : r;
 }
 
+int store_certificate_find(
+	struct store *store, const char *serial, int64_t *ret, struct err *err)
+{
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	store_stmt_open(&q, store, STORE_STMT_CERTIFICATE_FIND, err);
+	store_stmt_bind_text(&q, serial, STORE_TEXT_MAX);
+	int r = store_stmt_fetch(&q);
+	if (r == 0)
+		*ret = store_stmt_read_int(&q, 1, INT64_MAX);
+	return r;
+}
+
 static int add_row(
 	struct store *store, struct store_certificate *certificate, struct err *err)
 {

@@ -36,6 +36,9 @@ void store_certificate_done(struct store_certificate *certificate);
 /* 0, STORE_E_NOT_FOUND. */
 int store_certificate_load(struct store *store, int64_t id,
 	struct store_certificate *ret, struct err *err);
+/* The id of the newest with that serial: 0 with *ret, STORE_E_NOT_FOUND. */
+int store_certificate_find(
+	struct store *store, const char *serial, int64_t *ret, struct err *err);
 int store_certificate_add(
 	struct store *store, struct store_certificate *certificate, struct err *err);
 int store_certificate_set_state(struct store *store, int64_t id,

@@ -223,6 +223,27 @@ static const char pending_key[] =
 	" CHECK (length(pending_key_pem) BETWEEN 1 AND 262144);"
 	"ALTER TABLE account ADD COLUMN " NUMBER(pending_usec) " DEFAULT 0;"
 	"PRAGMA user_version = 6;";
+
+/* Without references: a row outlives its certificate and its slot. */
+static const char revocation[] =
+	"CREATE TABLE revocation ("
+	" id INTEGER PRIMARY KEY,"
+	  NUMBER(slot_id) ","
+	  TEXT(domain) ","
+	  TEXT(authority) ","
+	  TEXT(serial) ","
+	  PEM(chain_pem) ","
+	" key_pem TEXT CHECK (length(key_pem) BETWEEN 1 AND 262144),"
+	  NUMBER(reason) ","
+	  NUMBER(asked_usec) ","
+	  NUMBER(due_usec) ","
+	  NUMBER(attempts) ","
+	  TEXT_NULL(error) ","
+	" state TEXT NOT NULL CHECK (state IN ('waiting', 'revoked', 'refused')),"
+	" UNIQUE (authority, serial)"
+	") STRICT;"
+	"CREATE INDEX revocation_waiting ON revocation (state) WHERE state = 'waiting';"
+	"PRAGMA user_version = 7;";
 /* clang-format on */
 
 static const struct store_migration migrations[] = {
@@ -232,6 +253,7 @@ static const struct store_migration migrations[] = {
 	{ install_settings },
 	{ told },
 	{ pending_key },
+	{ revocation },
 };
 
 const struct store_migration *store_migrate_get_list(unsigned *ret_n)

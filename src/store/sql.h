@@ -121,6 +121,8 @@
 		" c.issued_usec, c.state, c.profile FROM certificate AS c" \
 		" LEFT JOIN certificate_pem AS p ON p.certificate_id = c.id" \
 		" WHERE c.id = ?") \
+	X(CERTIFICATE_FIND, \
+		"SELECT id FROM certificate WHERE serial = ? ORDER BY id DESC LIMIT 1") \
 	X(CERTIFICATE_ADD, \
 		"INSERT INTO certificate (slot_id, authority, names, serial, fingerprint," \
 		" issuer, not_before_usec, not_after_usec, issued_usec, state, profile)" \
@@ -213,6 +215,24 @@
 		" attempts = excluded.attempts") \
 	X(TOLD_REMOVE, "DELETE FROM told WHERE notifier = ?") \
 	X(TOLD_EACH, "SELECT id, notifier FROM told") \
+	\
+	X(REVOCATION_ADD, \
+		"INSERT INTO revocation (slot_id, domain, authority, serial, chain_pem," \
+		" key_pem, reason, asked_usec, due_usec, attempts, error, state)" \
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)" \
+		" ON CONFLICT (authority, serial) DO UPDATE SET key_pem = ?6, reason = ?7," \
+		" asked_usec = ?8, due_usec = ?9, attempts = ?10, error = ?11, state = ?12" \
+		" RETURNING id") \
+	X(REVOCATION_SAVE, \
+		"UPDATE revocation SET key_pem = ?, reason = ?, asked_usec = ?," \
+		" due_usec = ?, attempts = ?, error = ?, state = ? WHERE id = ?") \
+	X(REVOCATION_EACH_WAITING, \
+		"SELECT id, slot_id, domain, authority, serial, chain_pem, key_pem, reason," \
+		" asked_usec, due_usec, attempts, error, state FROM revocation" \
+		" WHERE state = 'waiting' ORDER BY id") \
+	X(REVOCATION_IS_ASKED, \
+		"SELECT 1 FROM revocation WHERE authority = ? AND serial = ?" \
+		" AND state <> 'refused'") \
 	\
 	X(PLUGIN_STATE_LOAD, \
 		"SELECT id, value FROM plugin_state WHERE plugin = ? AND name = ?") \

@@ -22,6 +22,7 @@ from peers.process import wait_until
 
 DOMAIN = "domain one.example {\n}\n"
 ROLLOVER = ("account", "rollover", "pebble")
+REVOKE = ("revoke", "one.example", "--yes")
 DEACTIVATE = ("account", "deactivate", "pebble", "--yes")
 TAKEN_UP = "1 certificate was under way at the last end, and taken up again"
 
@@ -33,6 +34,7 @@ class Point:
     scene: str = "plain"
     under_way: bool = True  # and so status speaks of it
     command: tuple = ()  # what an operator says when all is served
+    certificates: int = 1
 
     def __str__(self):
         return self.name
@@ -74,6 +76,8 @@ POINTS = [
     Point("key-change-answered", under_way=False, command=ROLLOVER),
     Point("new-key-stored", under_way=False, command=ROLLOVER),
     Point("deactivation-answered", under_way=False, command=DEACTIVATE),
+    Point("revocation-not-sent", under_way=False, command=REVOKE, certificates=2),
+    Point("revocation-answered", under_way=False, command=REVOKE, certificates=2),
 ]
 ROUNDS = [1, 2, 3]
 
@@ -195,9 +199,11 @@ def start_and_die(daemon, fault, command=()):
     return killed
 
 
-def check_end(room, daemon, orphans):
+def check_end(room, daemon, point, orphans):
     counted = room.pebble.counted() if room.ca else None
-    check_issued(room, daemon, "one.example", orphans, counted)
+    waiting = "SELECT count(*) FROM revocation WHERE state <> 'revoked'"
+    wait_until(lambda: query(daemon, waiting) == [(0,)], "the revocation")
+    check_issued(room, daemon, "one.example", orphans, counted, point.certificates)
 
 
 def check_told(daemon, point):
@@ -215,7 +221,7 @@ def test_killed_at(room, point):
     assert f"fault: {point.name}\n" in daemon.log()
     daemon.start()
     daemon.wait_served("one.example", timeout=10)
-    check_end(room, daemon, point.orphans)
+    check_end(room, daemon, point, point.orphans)
     check_told(daemon, point)
 
 
@@ -245,7 +251,7 @@ def test_killed_again_in_recovery(room, point, turn):
     orphans = daemon.log().count("fault: order-answered")
     daemon.start()
     daemon.wait_served("one.example", timeout=10)
-    check_end(room, daemon, orphans)
+    check_end(room, daemon, point, orphans)
 
 
 @pytest.mark.long

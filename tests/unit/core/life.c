@@ -207,6 +207,15 @@ static void open_store_watch(struct life *f)
 	f->store_watch = store_watch_new(&params);
 }
 
+static struct authority *find_authority(
+	const char *directory, void *userdata, struct err *err)
+{
+	struct life *f = userdata;
+
+	assert_string_equal(directory, FAKE_CA_DIRECTORY);
+	return get_authority(conf_get_block(f->conf, "authority", 0), f, err);
+}
+
 void life_start(struct life *f)
 {
 	struct slots_change change;
@@ -237,6 +246,14 @@ void life_start(struct life *f)
 		.instances = f->instances,
 	};
 	f->leftovers = leftovers_new(&leftovers);
+	struct revocations_params revocations = {
+		.loop = f->loop,
+		.store = f->store,
+		.events = f->events,
+		.get_authority = find_authority,
+		.userdata = f,
+	};
+	f->revocations = revocations_new(&revocations);
 	f->env = (struct job_env){
 		.loop = f->loop,
 		.store = f->store,
@@ -247,6 +264,7 @@ void life_start(struct life *f)
 		.instances = f->instances,
 		.served = f->served,
 		.leftovers = f->leftovers,
+		.revocations = f->revocations,
 		.get_authority = get_authority,
 		.userdata = f,
 	};
@@ -256,6 +274,7 @@ void life_start(struct life *f)
 	assert_true(store_slot_rewind(f->store, now, NULL) >= 0);
 	f->schedule = schedule_new(&f->env);
 	leftovers_run(f->leftovers);
+	revocations_run(f->revocations);
 	schedule_run(f->schedule);
 }
 
@@ -264,6 +283,7 @@ void life_kill(struct life *f)
 {
 	f->schedule = schedule_free(f->schedule);
 	leftovers_free(f->leftovers);
+	revocations_free(f->revocations);
 	f->authority = authority_free(f->authority);
 	clock_watch_free(f->clock);
 	store_watch_free(f->store_watch);

@@ -9,6 +9,7 @@
 
 #include "core/authority.h"
 #include "core/job.h"
+#include "core/revocations.h"
 #include "core/schedule.h"
 #include "core/settings.h"
 #include "store/slot.h"
@@ -41,6 +42,7 @@ struct life {
 	struct served *served;
 	struct authority *authority;
 	struct leftovers *leftovers;
+	struct revocations *revocations;
 	struct job_env env;
 	struct schedule *schedule;
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The fleet with real processes: tests/unit/core/fake_worker is what it runs. */
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -444,23 +446,47 @@ static void test_publish(void **state)
 
 /* --- one ends ------------------------------------------------------------------------------------------------ */
 
+static bool is_child(const char *pid)
+{
+	_cleanup_(freep) char *path = xasprintf("/proc/%s/stat", pid);
+	char state = 0;
+	int parent = 0;
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return false;
+	bool ok = fscanf(file, "%*d (%*[^)]) %c %d", &state, &parent) == 2;
+	fclose(file);
+	return ok && parent == getpid();
+}
+
 /* By what ps(1) shows of it; it is a child of ours. */
 static pid_t find_worker(const char *title)
 {
-	for (pid_t pid = getpid() + 1; pid < getpid() + 5000; pid++) {
-		char text[64] = "";
-		_cleanup_(freep) char *path = xasprintf("/proc/%d/cmdline", (int)pid);
-		FILE *file = fopen(path, "re");
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0;
 
+	assert_non_null(proc);
+	while (!found && (entry = readdir(proc))) {
+		char text[64] = "";
+		_cleanup_(freep) char *path =
+			xasprintf("/proc/%s/cmdline", entry->d_name);
+
+		if (!is_child(entry->d_name))
+			continue;
+		FILE *file = fopen(path, "re");
 		if (!file)
 			continue;
 		text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
 		fclose(file);
 		if (strcmp(text, title) == 0)
-			return pid;
+			found = (pid_t)strtol(entry->d_name, NULL, 10);
 	}
-	fail_msg("%s is not there", title);
-	return -1;
+	closedir(proc);
+	if (!found)
+		fail_msg("%s is not there", title);
+	return found;
 }
 
 static void test_replaced_and_told_everything(void **state)
