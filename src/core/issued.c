@@ -61,23 +61,12 @@ static int rehearse(
 	return err_wrap(err, r, "handshake in memory");
 }
 
-static void format_fingerprint(const uint8_t *data, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < CERT_FINGERPRINT_BYTES; i++) {
-		out[2 * i] = digits[data[i] >> 4];
-		out[2 * i + 1] = digits[data[i] & 0xf];
-	}
-	out[2 * CERT_FINGERPRINT_BYTES] = '\0';
-}
-
 static void fill(struct store_certificate *ret, const struct issued_params *p,
 	const struct cert_chain *chain, char *chain_pem)
 {
-	char fingerprint[2 * CERT_FINGERPRINT_BYTES + 1];
+	char fingerprint[CERT_FINGERPRINT_TEXT];
 
-	format_fingerprint(cert_chain_get_fingerprint(chain), fingerprint);
+	cert_chain_format_fingerprint(chain, fingerprint);
 	*ret = (struct store_certificate){
 		.slot_id = p->slot->id,
 		.authority = xstrdup(p->slot->authority),

@@ -366,16 +366,21 @@ static int add_copy(struct store *store, const struct copy *copy, struct err *er
 	return r;
 }
 
-static int load_file(const char *path, struct store *store, struct err *err)
+static int read_copy(const char *path, struct copy *ret, struct err *err)
 {
 	_cleanup_(buf_done) struct buf text = BUF_INIT_SECRET(FILE_BYTES_MAX);
-	_cleanup_(copy_done) struct copy copy = { 0 };
 	int r = file_read(path, FILE_PRIVATE, FILE_BYTES_MAX, &text, err);
 
 	if (r >= 0)
-		r = parse_copy(&text, &copy, err);
-	if (r >= 0)
-		r = check_copy(&copy, err);
+		r = parse_copy(&text, ret, err);
+	return r < 0 ? r : check_copy(ret, err);
+}
+
+static int load_file(const char *path, struct store *store, struct err *err)
+{
+	_cleanup_(copy_done) struct copy copy = { 0 };
+	int r = read_copy(path, &copy, err);
+
 	if (r >= 0)
 		r = store_begin(store, err);
 	if (r < 0)
@@ -385,6 +390,41 @@ static int load_file(const char *path, struct store *store, struct err *err)
 		return store_commit(store, err);
 	store_rollback(store);
 	return r;
+}
+
+/* "slot-7-12.pem" is of certificate 12. */
+static char *find_file(const struct last_good *lg, int64_t certificate_id)
+{
+	_cleanup_(map_freep) struct map *files = list_files(lg->folder);
+	_cleanup_(freep) char *end = xasprintf("-%lld.pem", (long long)certificate_id);
+	const char *name;
+	void *value;
+	size_t pos;
+
+	map_foreach(files, pos, name, value)
+		if (strlen(name) > strlen(end) &&
+			strcmp(name + strlen(name) - strlen(end), end) == 0)
+			return xasprintf("%s/%s", lg->folder, name);
+	return NULL;
+}
+
+int last_good_read(struct last_good *lg, int64_t certificate_id, char **ret_chain_pem,
+	char **ret_key_pem)
+{
+	_cleanup_(freep) char *path = find_file(lg, certificate_id);
+	_cleanup_(copy_done) struct copy copy = { 0 };
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (!path)
+		return STORE_E_NOT_FOUND;
+	if (read_copy(path, &copy, &err) < 0) {
+		_cleanup_(freep) char *text = err_format(&err);
+		log_warning(&lg->log, "%s is passed over: %s", path, text);
+		return STORE_E_NOT_FOUND;
+	}
+	*ret_chain_pem = TAKE_PTR(copy.chain_pem);
+	*ret_key_pem = TAKE_PTR(copy.key_pem);
+	return 0;
 }
 
 size_t last_good_count(const char *directory)

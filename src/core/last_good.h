@@ -34,6 +34,11 @@ void last_good_follow(struct last_good *last_good);
 /* The certificate of this slot has just been proven, and replaces that one (0: none). */
 void last_good_put(struct last_good *last_good, int64_t slot_id, int64_t replaced_id);
 
+/* Key and chain of that certificate, as they were written: for a row of the database that
+ * was damaged meanwhile. 0, and both are owned by the caller; STORE_E_NOT_FOUND. */
+int last_good_read(struct last_good *last_good, int64_t certificate_id,
+	char **ret_chain_pem, char **ret_key_pem);
+
 /* How many files there are for last_good_load. */
 size_t last_good_count(const char *directory);
 /* Puts what the folder holds into an empty store: slots with the certificate that was

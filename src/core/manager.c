@@ -316,6 +316,7 @@ static void open_copy(struct manager *m)
 
 	if (!m->rescue)
 		m->last_good = last_good_new(&params);
+	served_set_copy(m->served, m->last_good);
 }
 
 static int open_work(struct manager *m, struct err *err)

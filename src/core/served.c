@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "core/last_good.h"
 #include "link/message.h"
+#include "pki/cert.h"
 #include "pki/key.h"
 #include "store/certificate.h"
 #include "util/map.h"
@@ -23,6 +25,7 @@ struct served {
 	struct store *store; /* borrowed */
 	struct map *names;   /* name → struct served_name, owned */
 	size_t n_wanted;
+	struct last_good *copy; /* borrowed; NULL */
 };
 
 struct served *served_new(struct store *store)
@@ -260,6 +263,57 @@ int64_t served_choose(const struct served *served, const char *name, unsigned cl
 	return n ? choose_of(n, client) : 0;
 }
 
+/* Is it what was stored? Time does not matter here. */
+static bool is_whole(const struct store_certificate *c)
+{
+	static char *const no_names[] = { NULL };
+	_cleanup_(cert_chain_freep) struct cert_chain *chain = NULL;
+	_cleanup_(key_freep) struct key *key = NULL;
+	char fingerprint[CERT_FINGERPRINT_TEXT];
+
+	if (cert_chain_parse_pem(&chain, c->chain_pem, strlen(c->chain_pem), NULL) <
+			0 ||
+		key_parse_pem(&key, c->key_pem, strlen(c->key_pem), NULL) < 0)
+		return false;
+	cert_chain_format_fingerprint(chain, fingerprint);
+	const struct cert_check check = {
+		.key = key,
+		.names = no_names,
+		.wall_now_usec = c->not_after_usec - 1,
+		.lone_leaf_allowed = true,
+	};
+	return strcmp(fingerprint, c->fingerprint) == 0 &&
+	       cert_chain_check(chain, &check, NULL) >= 0;
+}
+
+/* A row that is damaged costs its own certificate, and not even that where there is a copy
+ * of it. */
+static int load_certificate(struct served *served, int64_t id,
+	struct store_certificate *ret, struct err *err)
+{
+	char *chain_pem, *key_pem;
+	int r = store_certificate_load(served->store, id, ret, err);
+
+	if (!served->copy || r == STORE_E_NOT_FOUND || (r == 0 && is_whole(ret)))
+		return r;
+	if (last_good_read(served->copy, id, &chain_pem, &key_pem) != 0)
+		return r;
+	if (err)
+		err_done(err);
+	store_certificate_done(ret);
+	*ret = (struct store_certificate){
+		.id = id,
+		.chain_pem = chain_pem,
+		.key_pem = key_pem,
+	};
+	return 0;
+}
+
+void served_set_copy(struct served *served, struct last_good *copy)
+{
+	served->copy = copy;
+}
+
 int served_lookup(const char *name, unsigned client, struct fleet_found *ret,
 	void *userdata, struct err *err)
 {
@@ -271,7 +325,7 @@ int served_lookup(const char *name, unsigned client, struct fleet_found *ret,
 	*ret = (struct fleet_found){ 0 };
 	if (id == 0)
 		return 0;
-	int r = store_certificate_load(served->store, id, &certificate, err);
+	int r = load_certificate(served, id, &certificate, err);
 	if (r < 0)
 		return r;
 	if (r == STORE_E_NOT_FOUND)

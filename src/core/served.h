@@ -19,6 +19,10 @@ struct served *served_new(struct store *store);
 struct served *served_free(struct served *served);
 DEFINE_CLEANUP(struct served *, served_free)
 
+/* Where to look for what the store has damaged; NULL: nowhere. Borrowed. */
+struct last_good;
+void served_set_copy(struct served *served, struct last_good *copy);
+
 /* The certificates in force, as the store has them. May be called again. A name whose slot
  * was replaced by another (key type, domain) goes on with the old certificate until it
  * has one of its own. */

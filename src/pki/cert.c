@@ -358,6 +358,18 @@ const uint8_t *cert_chain_get_fingerprint(const struct cert_chain *chain)
 	return chain->fingerprint;
 }
 
+void cert_chain_format_fingerprint(
+	const struct cert_chain *chain, char ret[CERT_FINGERPRINT_TEXT])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < CERT_FINGERPRINT_BYTES; i++) {
+		ret[2 * i] = digits[chain->fingerprint[i] >> 4];
+		ret[2 * i + 1] = digits[chain->fingerprint[i] & 0xf];
+	}
+	ret[2 * CERT_FINGERPRINT_BYTES] = '\0';
+}
+
 const char *cert_chain_get_serial(const struct cert_chain *chain)
 {
 	return chain->serial;

@@ -12,6 +12,8 @@
 #define CERT_CHAIN_MAX         10
 #define CERT_PEM_BYTES_MAX     (256 * 1024)
 #define CERT_FINGERPRINT_BYTES 32
+/* In hexadecimal, with its NUL. */
+#define CERT_FINGERPRINT_TEXT (2 * CERT_FINGERPRINT_BYTES + 1)
 
 struct cert_chain;
 
@@ -31,6 +33,8 @@ usec_t cert_chain_get_not_after(const struct cert_chain *chain);  /* of the leaf
 char *const *cert_chain_get_names(const struct cert_chain *chain);
 /* SHA-256 of the leaf's DER; hexadecimal text of serial and issuer, borrowed. */
 const uint8_t *cert_chain_get_fingerprint(const struct cert_chain *chain);
+void cert_chain_format_fingerprint(
+	const struct cert_chain *chain, char ret[CERT_FINGERPRINT_TEXT]);
 const char *cert_chain_get_serial(const struct cert_chain *chain);
 const char *cert_chain_get_issuer(const struct cert_chain *chain);
 /* The leaf as DER; owned by the caller. */

@@ -158,6 +158,28 @@ def test_copies_follow(stopped):
     assert all(os.stat(path).st_mode & 0o777 == 0o600 for path in copies(daemon))
 
 
+@pytest.mark.parametrize("column", ["chain_pem", "key_pem"])
+def test_a_certificate_rots(stopped, column):
+    """SQLite finds nothing wrong with it; what is served does not change."""
+    daemon = stopped.daemon
+    with sqlite3.connect(daemon.database) as database:
+        rows = database.execute(f"SELECT certificate_id, {column} FROM certificate_pem").fetchall()
+        for number, text in rows:
+            place = text.index("\n") + 40
+            other = "B" if text[place] == "A" else "A"
+            database.execute(
+                f"UPDATE certificate_pem SET {column} = ? WHERE certificate_id = ?",
+                (text[:place] + other + text[place + 1 :], number),
+            )
+    database.close()
+    daemon.start()
+    assert served(stopped) == stopped.fingerprint
+    served(stopped, "two.example")
+    # It is replaced like any other.
+    assert daemon.renew("one.example").returncode == 0
+    assert served(stopped) != stopped.fingerprint
+
+
 @pytest.mark.parametrize("rounds", [12, pytest.param(500, marks=pytest.mark.long)])
 def test_random_damage(stopped, rounds):
     """The daemon starts, whatever was done to the file, and serves what it should."""
