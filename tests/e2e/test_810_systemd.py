@@ -569,7 +569,7 @@ def test_a_manager_that_dies_at_each_start(patient):
     patient.systemctl("kill", "--kill-who=main", "-s", "HUP", "postseal", check=True)
     wait_until(lambda: patient.show("postseal", "SubState") == "running", "the service", timeout=15)
     session.check()
-    assert subject_at(patient, 993)
+    wait_until(lambda: subject_at(patient, 993), "the worker that has had the name", 60)
     text = "of an earlier manager is draining, 1 sessions"
     wait_until(lambda: text in patient.run("postsealctl", "status").stdout, "its sessions")
     session.end()
@@ -610,7 +610,8 @@ def test_a_program_that_cannot_run(broken):
     status = broken.systemctl("status", "--no-pager", "postseal").stdout
     assert "Start request repeated too quickly" in status, status
     broken.session.check()
-    assert "box.example" in subject_at(broken, 993)
+    # A worker that has not had that name yet waits for a manager to ask.
+    wait_until(lambda: "box.example" in subject_at(broken, 993), "the one that has", 60)
     command = "systemctl reset-failed postseal && systemctl start postseal"
     done = broken.run("sh", "-c", command)
     assert done.returncode == 0, broken.run("journalctl", "-u", "postseal", "-n", "50")
