@@ -53,68 +53,138 @@ struct conf *conf_unref(struct conf *conf)
 
 /* --- loading ---------------------------------------------------------------------- */
 
-static void loader_init(
-	struct loader *l, const struct conf_schema *schema, struct conf_report *report)
+enum phase {
+	PHASE_OPEN,      /* the main file */
+	PHASE_FILES,     /* it, and what it includes, line by line */
+	PHASE_OVERRIDES, /* each as if it stood behind them */
+	PHASE_CHECK,     /* block by block, several times */
+	PHASE_END,
+};
+
+struct conf_loading {
+	struct loader l;
+	char *path;                   /* owned; NULL when a text is read */
+	const char *const *overrides; /* borrowed; those that are left, or NULL */
+	size_t n_before;              /* entries and errors of the report */
+	size_t n_errors_before;
+	enum phase phase;
+};
+
+static struct conf_loading *loading_new(
+	const struct conf_schema *schema, struct conf_report *report)
 {
-	*l = (struct loader){
-		.conf = conf_new(schema),
-		.report = report,
-		.files = map_new(),
-		.broken = map_new(),
-	};
+	struct conf_loading *loading = xnew(struct conf_loading);
+	struct loader *l = &loading->l;
+
+	l->conf = conf_new(schema);
+	l->report = report;
+	l->files = map_new();
+	l->broken = map_new();
+	loading->n_before = report->n;
+	loading->n_errors_before = report->n_errors;
 	snapshot_make_defaults(l);
 	l->conf->root.defaults = &l->conf->defaults[schema->root->index];
+	return loading;
 }
 
-/* What was needed while loading goes; a snapshot without errors is handed over. */
-static int finish(
-	struct loader *l, size_t n_before, size_t n_errors_before, struct conf **ret)
+struct conf_loading *conf_loading_new(const struct conf_schema *schema,
+	const struct conf_params *params, struct conf_report *report)
 {
-	bool is_good = l->report->n_errors == n_errors_before;
+	struct conf_loading *loading = loading_new(schema, report);
+	const char *file = params->file ? params->file : "postseal.conf";
 
-	report_sort(l->report, n_before, l->files);
+	loading->path = file[0] == '/' ? xstrdup(file)
+				       : xasprintf("%s/%s", params->directory, file);
+	loading->overrides = params->overrides;
+	loading->l.may_read = true;
+	return loading;
+}
+
+static enum phase step_overrides(struct conf_loading *loading)
+{
+	if (!loading->overrides || !*loading->overrides)
+		return PHASE_CHECK;
+	parser_override(&loading->l, *loading->overrides++);
+	return PHASE_OVERRIDES;
+}
+
+static enum phase step(struct conf_loading *loading)
+{
+	struct loader *l = &loading->l;
+
+	switch (loading->phase) {
+	case PHASE_OPEN:
+		return parser_open_main(l, loading->path) ? PHASE_FILES : PHASE_END;
+	case PHASE_FILES:
+		return parser_step(l) ? PHASE_FILES : PHASE_OVERRIDES;
+	case PHASE_OVERRIDES:
+		return step_overrides(loading);
+	case PHASE_CHECK:
+		return snapshot_check_step(l) ? PHASE_CHECK : PHASE_END;
+	case PHASE_END:
+		break;
+	}
+	return PHASE_END;
+}
+
+bool conf_loading_step(struct conf_loading *loading)
+{
+	loading->phase = step(loading);
+	return loading->phase != PHASE_END;
+}
+
+int conf_loading_finish(struct conf_loading **loading, struct conf **ret)
+{
+	struct conf_loading *ended = TAKE_PTR(*loading);
+	struct loader *l = &ended->l;
+	bool is_good = l->report->n_errors == ended->n_errors_before;
+
+	assert(ended->phase == PHASE_END);
+	report_sort(l->report, ended->n_before, l->files);
+	if (is_good)
+		*ret = TAKE_PTR(l->conf);
+	conf_loading_free(ended);
+	return is_good ? 0 : -EINVAL;
+}
+
+struct conf_loading *conf_loading_free(struct conf_loading *loading)
+{
+	if (!loading)
+		return NULL;
+	struct loader *l = &loading->l;
+
+	parser_close(l);
 	map_free(l->files);
 	map_free(l->broken);
 	free(l->blocks);
 	arena_done(&l->scratch);
-	if (is_good)
-		*ret = TAKE_PTR(l->conf);
 	conf_unref(l->conf);
-	return is_good ? 0 : -EINVAL;
+	free(loading->path);
+	free(loading);
+	return NULL;
+}
+
+static int load(struct conf_loading *loading, struct conf **ret)
+{
+	while (conf_loading_step(loading))
+		;
+	return conf_loading_finish(&loading, ret);
 }
 
 int conf_load(struct conf **ret, const struct conf_schema *schema,
 	const struct conf_params *params, struct conf_report *report)
 {
-	size_t n_before = report->n;
-	size_t n_errors_before = report->n_errors;
-	const char *file = params->file ? params->file : "postseal.conf";
-	_cleanup_(freep) char *path =
-		file[0] == '/' ? xstrdup(file)
-			       : xasprintf("%s/%s", params->directory, file);
-	struct loader l;
-
-	loader_init(&l, schema, report);
-	l.may_read = true;
-	if (parser_read_main(&l, path)) {
-		for (const char *const *o = params->overrides; o && *o; o++)
-			parser_override(&l, *o);
-		snapshot_check(&l);
-	}
-	return finish(&l, n_before, n_errors_before, ret);
+	return load(conf_loading_new(schema, params, report), ret);
 }
 
 int conf_load_text(struct conf **ret, const struct conf_schema *schema,
 	const char *file, const char *text, struct conf_report *report)
 {
-	size_t n_before = report->n;
-	size_t n_errors_before = report->n_errors;
-	struct loader l;
+	struct conf_loading *loading = loading_new(schema, report);
 
-	loader_init(&l, schema, report);
-	parser_read_text(&l, file, text, strlen(text));
-	snapshot_check(&l);
-	return finish(&l, n_before, n_errors_before, ret);
+	parser_open_text(&loading->l, file, text, strlen(text));
+	loading->phase = PHASE_FILES;
+	return load(loading, ret);
 }
 
 /* --- blocks ----------------------------------------------------------------------- */

@@ -30,6 +30,26 @@ struct conf_params {
  * hold warnings). -EINVAL: the report holds at least one error. */
 int conf_load(struct conf **ret, const struct conf_schema *schema,
 	const struct conf_params *params, struct conf_report *report);
+
+/*
+ * The same in steps of some microseconds, for who must not be kept: conf_load() is a loop
+ * over them. The longest are those that read a file or end it, and the end of all. The
+ * strings of params and the report are borrowed until the end, and nobody else may put
+ * anything into the report meanwhile.
+ */
+struct conf_loading;
+
+struct conf_loading *conf_loading_new(const struct conf_schema *schema,
+	const struct conf_params *params, struct conf_report *report);
+/* Reads a line, or looks at one block in one respect. False: nothing is left to do. */
+bool conf_loading_step(struct conf_loading *loading);
+/* After the last step: the results of conf_load(). The loading is freed. */
+int conf_loading_finish(struct conf_loading **loading, struct conf **ret);
+/* At any time: what was read is dropped; what was reported stays in the report. NULL ok;
+ * returns NULL. */
+struct conf_loading *conf_loading_free(struct conf_loading *loading);
+DEFINE_CLEANUP(struct conf_loading *, conf_loading_free)
+
 /* From text instead of files, for tests and for `!include`-free input; file is the name
  * in messages. No file is read: `</path` is an error here too. */
 int conf_load_text(struct conf **ret, const struct conf_schema *schema,

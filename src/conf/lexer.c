@@ -240,19 +240,28 @@ static void scan_logical(
 		ret->problem = bad;
 }
 
-bool lexer_next(struct lexer *lexer, struct lexer_line *ret)
+enum lexer_found lexer_step(struct lexer *lexer, struct lexer_line *ret)
 {
+	struct scan scan = { .lexer = lexer };
 	const char *s;
 	size_t len;
 
-	while (next_physical(lexer, &s, &len)) {
-		struct scan scan = { .lexer = lexer };
-		scan_logical(&scan, s, len, ret);
-		lexer->line++;
-		if (lexer->text.len == 0 && !ret->problem)
-			continue;
-		ret->text = buf_str(&lexer->text);
-		return true;
-	}
-	return false;
+	if (!next_physical(lexer, &s, &len))
+		return LEXER_END;
+	scan_logical(&scan, s, len, ret);
+	lexer->line++;
+	if (lexer->text.len == 0 && !ret->problem)
+		return LEXER_NOTHING;
+	ret->text = buf_str(&lexer->text);
+	return LEXER_LINE;
+}
+
+bool lexer_next(struct lexer *lexer, struct lexer_line *ret)
+{
+	enum lexer_found found;
+
+	do
+		found = lexer_step(lexer, ret);
+	while (found == LEXER_NOTHING);
+	return found == LEXER_LINE;
 }

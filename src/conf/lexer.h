@@ -25,5 +25,15 @@ struct lexer_line {
 
 void lexer_init(struct lexer *lexer, const char *data, size_t len);
 void lexer_done(struct lexer *lexer);
-/* False at the end. */
+
+/* Looks at one line of the file, or at those that are joined to it. Only if there is more
+ * on it than blanks and a comment *ret is filled. */
+enum lexer_found {
+	LEXER_END,
+	LEXER_NOTHING,
+	LEXER_LINE,
+};
+
+enum lexer_found lexer_step(struct lexer *lexer, struct lexer_line *ret);
+/* The next line with something on it. False at the end. */
 bool lexer_next(struct lexer *lexer, struct lexer_line *ret);

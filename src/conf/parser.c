@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
+ * The files that are open are a stack: the innermost is read line by line, those that
+ * include it wait. So whoever reads can pause behind every line.
+ *
  * A line is a setting, the start or the end of a block, or a directive. What is wrong
  * is reported and reading goes on as the operator may have meant it: a block whose kind
  * is unknown is read to its end, a missing brace is put where it was most likely lost.
@@ -31,7 +34,13 @@ struct scope {
 
 struct parser {
 	struct loader *l;
-	const struct parser *includer; /* NULL = the main file */
+	struct parser
+		*includer; /* owned; goes on when this ends; NULL = the main file */
+	struct buf data;   /* the file's octets; empty when a text is read */
+	struct lexer lexer;
+	char **paths;  /* owned; what the line that was read last includes, or NULL */
+	size_t i_path; /* the next of them */
+	bool may_miss; /* one of them may have gone meanwhile */
 	const char *file;
 	char *folder; /* owned; NULL = nothing can be included */
 	dev_t device; /* with inode: which file this is */
@@ -263,13 +272,8 @@ static void parse_setting(struct parser *p, char *line, const char *problem)
 
 /* --- !include --------------------------------------------------------------------- */
 
-static bool read_file(struct loader *l, const struct parser *includer, const char *path,
-	bool may_miss);
-
 static void include(struct parser *p, const char *pattern, bool may_miss)
 {
-	_cleanup_(strv_freep) char **paths = NULL;
-
 	if (!p->folder) {
 		error(p, "!include: nothing can be included here");
 		return;
@@ -279,15 +283,15 @@ static void include(struct parser *p, const char *pattern, bool may_miss)
 			LOADER_DEPTH_MAX);
 		return;
 	}
-	int r = include_find(p->folder, pattern, &paths);
+	int r = include_find(p->folder, pattern, &p->paths);
+	p->i_path = 0;
+	p->may_miss = may_miss;
 	if (r < 0)
 		error(p, "!include: cannot look for %s: %s", pattern, strerror(-r));
 	else if (r == INCLUDE_E_NONE && !may_miss)
 		error(p, "!include: there is no file %s%s%s",
 			pattern[0] == '/' ? "" : p->folder,
 			pattern[0] == '/' ? "" : "/", pattern);
-	for (size_t i = 0; paths && paths[i]; i++)
-		read_file(p->l, p, paths[i], may_miss);
 }
 
 static void parse_directive(struct parser *p, char *line)
@@ -358,20 +362,13 @@ static void parse_line(struct parser *p, const struct lexer_line *read)
 	p->has_begun = true;
 }
 
-static void parse_all(struct parser *p, const char *data, size_t len)
+/* The file ends in a block. */
+static void close_missing(struct parser *p)
 {
-	struct lexer lexer;
-	struct lexer_line line;
-
-	lexer_init(&lexer, data, len);
-	while (lexer_next(&lexer, &line))
-		parse_line(p, &line);
-	lexer_done(&lexer);
-	for (; p->scope; close_scope(p)) {
-		p->line = lexer.line > 1 ? lexer.line - 1 : 1;
-		error(p, "missing '}' (\"%s\" started at %s line %u)", p->scope->label,
-			p->file, p->scope->line);
-	}
+	p->line = p->lexer.line > 1 ? p->lexer.line - 1 : 1;
+	error(p, "missing '}' (\"%s\" started at %s line %u)", p->scope->label, p->file,
+		p->scope->line);
+	close_scope(p);
 }
 
 /* The name in the snapshot's memory; new names get the next rank in the report. */
@@ -444,46 +441,99 @@ static bool load_file(struct loader *l, const struct parser *includer, const cha
 	return false;
 }
 
-static bool read_file(struct loader *l, const struct parser *includer, const char *path,
-	bool may_miss)
+/* The innermost from now on. */
+static struct parser *push(struct loader *l, const char *file)
+{
+	struct parser *includer = l->parser;
+	struct parser *p = xnew(struct parser);
+
+	p->l = l;
+	p->includer = includer;
+	p->file = keep_file(l, file);
+	p->depth = includer ? includer->depth + 1 : 0;
+	p->block = includer ? includer->block : &l->conf->root;
+	return l->parser = p;
+}
+
+static void pop(struct loader *l)
+{
+	struct parser *p = l->parser;
+
+	l->parser = p->includer;
+	lexer_done(&p->lexer);
+	buf_done(&p->data);
+	strv_free(p->paths);
+	free(p->folder);
+	free(p);
+}
+
+static bool open_file(struct loader *l, const char *path, bool may_miss)
 {
 	_cleanup_(buf_done) struct buf data = BUF_INIT_SECRET(CONF_FILE_BYTES_MAX);
 	struct stat st;
 
-	if (!load_file(l, includer, path, may_miss, &data, &st))
+	if (!load_file(l, l->parser, path, may_miss, &data, &st))
 		return false;
-	_cleanup_(freep) char *folder = folder_of(path);
-	struct parser p = {
-		.l = l,
-		.includer = includer,
-		.file = keep_file(l, path),
-		.folder = folder,
-		.device = st.st_dev,
-		.inode = st.st_ino,
-		.depth = includer ? includer->depth + 1 : 0,
-		.block = includer ? includer->block : &l->conf->root,
-	};
-	parse_all(&p, buf_str(&data), data.len);
+	struct parser *p = push(l, path);
+	p->folder = folder_of(path);
+	p->device = st.st_dev;
+	p->inode = st.st_ino;
+	p->data = data;
+	data = (struct buf){ 0 };
+	lexer_init(&p->lexer, buf_str(&p->data), p->data.len);
 	return true;
 }
 
-bool parser_read_main(struct loader *l, const char *path)
+bool parser_open_main(struct loader *l, const char *path)
 {
 	l->conf->root.file = keep_file(l, path);
-	return read_file(l, NULL, path, false);
+	return open_file(l, path, false);
 }
 
-void parser_read_text(struct loader *l, const char *file, const char *text, size_t len)
+void parser_open_text(struct loader *l, const char *file, const char *text, size_t len)
 {
-	struct parser p = {
-		.l = l,
-		.file = l->conf->root.file = keep_file(l, file),
-		.block = &l->conf->root,
-	};
+	l->conf->root.file = keep_file(l, file);
 	if (len > CONF_FILE_BYTES_MAX)
 		refuse_file(l, NULL, file, "it is too large");
 	else
-		parse_all(&p, text, len);
+		lexer_init(&push(l, file)->lexer, text, len);
+}
+
+static void include_next(struct parser *p)
+{
+	const char *path = p->paths[p->i_path++];
+
+	if (path)
+		open_file(p->l, path, p->may_miss);
+	else
+		p->paths = strv_free(p->paths);
+}
+
+bool parser_step(struct loader *l)
+{
+	struct parser *p = l->parser;
+	struct lexer_line line;
+
+	if (!p)
+		return false;
+	if (p->paths) {
+		include_next(p);
+		return true;
+	}
+	enum lexer_found found = lexer_step(&p->lexer, &line);
+	if (found == LEXER_LINE)
+		parse_line(p, &line);
+	else if (found == LEXER_END && p->scope)
+		close_missing(p);
+	else if (found == LEXER_END)
+		pop(l);
+	return true;
+}
+
+void parser_close(struct loader *l)
+{
+	while (l->parser)
+		pop(l);
 }
 
 /* --- overrides -------------------------------------------------------------------- */

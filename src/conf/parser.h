@@ -7,9 +7,13 @@
 
 struct loader;
 
-/* The main file and what it includes. False: there is none, and that is reported. */
-bool parser_read_main(struct loader *l, const char *path);
-/* The same from memory; the name is for messages. */
-void parser_read_text(struct loader *l, const char *file, const char *text, size_t len);
+/* The main file, to be read in steps. False: there is none, and that is reported. */
+bool parser_open_main(struct loader *l, const char *path);
+/* The same from memory; the name is for messages, the text borrowed until it is read. */
+void parser_open_text(struct loader *l, const char *file, const char *text, size_t len);
+/* Reads a line, or opens a file that a line includes. False: all have been read. */
+bool parser_step(struct loader *l);
+/* Closes what is open still. */
+void parser_close(struct loader *l);
 /* "name=value" or "kind name/setting=value", after all files. */
 void parser_override(struct loader *l, const char *text);

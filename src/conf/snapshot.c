@@ -325,7 +325,7 @@ static void check_default_refs(
 			"it is not set, and its default is %s", reason);
 }
 
-static void check_rows(struct loader *l, const struct conf_block *block)
+static void check_rows(struct loader *l, struct conf_block *block)
 {
 	const struct schema_view *view = block->defaults->view;
 
@@ -348,18 +348,32 @@ static void evaluate_block(struct loader *l, struct conf_block *block)
 		evaluate(l, block, e);
 }
 
-void snapshot_check(struct loader *l)
+/* One after the other, each over all blocks: the next relies on the one before. */
+static const struct pass {
+	void (*do_block)(struct loader *l, struct conf_block *block);
+	bool has_root; /* it is a matter of the root, too */
+} passes[] = {
+	{ find_base, false },
+	{ check_base_circle, false },
+	{ evaluate_block, true },
+	{ derive, false },
+	{ check_rows, true },
+};
+
+bool snapshot_check_step(struct loader *l)
 {
-	for (size_t i = 0; i < l->n_blocks; i++)
-		find_base(l, l->blocks[i]);
-	for (size_t i = 0; i < l->n_blocks; i++)
-		check_base_circle(l, l->blocks[i]);
-	evaluate_block(l, &l->conf->root);
-	for (size_t i = 0; i < l->n_blocks; i++)
-		evaluate_block(l, l->blocks[i]);
-	for (size_t i = 0; i < l->n_blocks; i++)
-		derive(l, l->blocks[i]);
-	check_rows(l, &l->conf->root);
-	for (size_t i = 0; i < l->n_blocks; i++)
-		check_rows(l, l->blocks[i]);
+	if (l->i_pass == ARRAY_SIZE(passes))
+		return false;
+	const struct pass *pass = &passes[l->i_pass];
+	size_t i = l->i_block++;
+
+	if (i > l->n_blocks) {
+		l->i_pass++;
+		l->i_block = 0;
+	} else if (i > 0) {
+		pass->do_block(l, l->blocks[i - 1]);
+	} else if (pass->has_root) {
+		pass->do_block(l, &l->conf->root);
+	}
+	return true;
 }

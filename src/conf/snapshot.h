@@ -13,6 +13,7 @@
 #include "conf/schema_priv.h"
 
 struct map;
+struct parser;
 
 struct conf_value {
 	int64_t number;          /* bool, int, duration, size, mode, index of an enum */
@@ -87,11 +88,14 @@ struct conf {
 struct loader {
 	struct conf *conf;
 	struct conf_report *report;
-	struct arena scratch; /* what is needed while loading only */
-	struct map *files;    /* name to rank; for the order of the report */
+	struct arena scratch;  /* what is needed while loading only */
+	struct parser *parser; /* owned; the innermost file that is open, or NULL */
+	struct map *files;     /* name to rank; for the order of the report */
 	struct map *broken; /* "kind name" of blocks that were wrong: no second error */
 	struct conf_block **blocks; /* all whose content is checked, in file order */
 	size_t n_blocks;
+	size_t i_pass;  /* of the check: which of its passes */
+	size_t i_block; /* and the block that is next in it; the root is the first */
 	size_t n_bytes;
 	bool is_full;  /* a cap was passed, and that was reported */
 	bool may_read; /* files; not when the input is a text */
@@ -118,7 +122,8 @@ struct conf_entry *snapshot_find_said(const struct conf_block *block,
 const struct conf_entry *snapshot_find_effective(
 	const struct conf_block *block, size_t row_index);
 
-/* After all is parsed: bases, expansion, types, references, what is required. */
-void snapshot_check(struct loader *l);
+/* After all is parsed: bases, expansion, types, references, what is required. Looks at
+ * one block in one respect. False: nothing is left. */
+bool snapshot_check_step(struct loader *l);
 /* Makes the defaults of all views, the first thing of all. */
 void snapshot_make_defaults(struct loader *l);
