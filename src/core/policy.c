@@ -16,11 +16,15 @@
 #include "util/map.h"
 #include "util/mem.h"
 
-struct check {
-	const struct conf *conf;
+struct policy_checking {
+	const struct conf *conf; /* borrowed, like the next two */
 	const struct plugin_host
 		*host; /* NULL: no plugins known, their checks left out */
 	struct conf_report *report;
+	struct map *owners;    /* owned; name to the domain that has it */
+	struct map *addresses; /* owned; address to the listener that has it */
+	size_t i_round;        /* which kind of block is being checked */
+	size_t i_block;        /* and which of them is next */
 };
 
 /* --- what is asked of one domain ------------------------------------------------------ */
@@ -174,8 +178,8 @@ usec_t policy_back_off(unsigned attempts, uint64_t random)
 
 /* --- what is wrong ----------------------------------------------------------------------- */
 
-static void report_at(const struct check *check, const struct conf_block *block,
-	const char *setting, const char *text)
+static void report_at(const struct policy_checking *check,
+	const struct conf_block *block, const char *setting, const char *text)
 {
 	const char *file;
 	unsigned line;
@@ -190,7 +194,7 @@ static void report_at(const struct check *check, const struct conf_block *block,
 	conf_report_error(check->report, file, line, subject, "%s", text);
 }
 
-_printf_(4, 5) static void report_error(const struct check *check,
+_printf_(4, 5) static void report_error(const struct policy_checking *check,
 	const struct conf_block *block, const char *setting, const char *fmt, ...)
 {
 	va_list ap;
@@ -202,7 +206,7 @@ _printf_(4, 5) static void report_error(const struct check *check,
 }
 
 /* By what the configuration calls it: an instance's block, else the plugin's name. */
-static unsigned challenge_flags(const struct check *check, const char *name)
+static unsigned challenge_flags(const struct policy_checking *check, const char *name)
 {
 	const struct conf_block *block =
 		conf_find_block(check->conf, "challenge", name);
@@ -213,7 +217,7 @@ static unsigned challenge_flags(const struct check *check, const char *name)
 }
 
 /* "dns-01 or dns-persist-01": those that are loaded and can do wildcards. */
-static char *format_wildcard_challenges(const struct check *check)
+static char *format_wildcard_challenges(const struct policy_checking *check)
 {
 	struct buf text = BUF_INIT(1024);
 	const struct plugin *plugin;
@@ -230,8 +234,8 @@ static char *format_wildcard_challenges(const struct check *check)
 	return buf_steal(&text);
 }
 
-static void check_wildcard(
-	const struct check *check, const struct conf_block *domain, const char *name)
+static void check_wildcard(const struct policy_checking *check,
+	const struct conf_block *domain, const char *name)
 {
 	char *const *challenges = conf_get_list(domain, "challenge");
 	_cleanup_(freep) char *can = format_wildcard_challenges(check);
@@ -249,7 +253,7 @@ static void check_wildcard(
 }
 
 static void check_names(
-	const struct check *check, const struct conf_block *domain, struct map *owners)
+	const struct policy_checking *check, const struct conf_block *domain)
 {
 	char *const *names = conf_get_list(domain, "names");
 	size_t n = strv_length(names);
@@ -263,7 +267,7 @@ static void check_names(
 			n, ACME_NAMES_MAX);
 	for (size_t i = 0; i < n; i++) {
 		const struct conf_block *other =
-			map_set(owners, names[i], (void *)domain);
+			map_set(check->owners, names[i], (void *)domain);
 
 		if (other && other != domain)
 			report_error(check, domain, "names",
@@ -280,9 +284,9 @@ static void check_names(
 }
 
 static void check_domain(
-	const struct check *check, const struct conf_block *domain, struct map *owners)
+	const struct policy_checking *check, const struct conf_block *domain)
 {
-	check_names(check, domain, owners);
+	check_names(check, domain);
 	if (conf_is_set(domain, "challenge") &&
 		strv_length(conf_get_list(domain, "challenge")) == 0)
 		report_error(check, domain, "challenge", "is empty: name at least one");
@@ -296,8 +300,8 @@ static void check_domain(
 			"is empty: name front or deploy blocks, or nobody is served");
 }
 
-static void check_addresses(const struct check *check,
-	const struct conf_block *listener, struct map *addresses)
+static void check_addresses(
+	const struct policy_checking *check, const struct conf_block *listener)
 {
 	char *const *list = conf_get_list(listener, "address");
 
@@ -305,7 +309,7 @@ static void check_addresses(const struct check *check,
 		report_error(check, listener, "address", "is empty");
 	for (size_t i = 0; list[i]; i++) {
 		const struct conf_block *other =
-			map_set(addresses, list[i], (void *)listener);
+			map_set(check->addresses, list[i], (void *)listener);
 
 		if (other)
 			report_error(check, listener, "address",
@@ -314,14 +318,14 @@ static void check_addresses(const struct check *check,
 	}
 }
 
-static void check_listener(const struct check *check, const struct conf_block *listener,
-	struct map *addresses)
+static void check_listener(
+	const struct policy_checking *check, const struct conf_block *listener)
 {
 	bool is_http = conf_get_int(listener, "protocol") == LINK_PROTOCOL_HTTP;
 	bool has_tls = conf_get_int(listener, "tls") == 0;
 	bool has_backend = conf_is_set(listener, "backend");
 
-	check_addresses(check, listener, addresses);
+	check_addresses(check, listener);
 	if (is_http && has_tls && conf_is_set(listener, "tls"))
 		report_error(check, listener, "tls",
 			"protocol http is spoken without TLS: say tls = none, or protocol = https");
@@ -333,25 +337,71 @@ static void check_listener(const struct check *check, const struct conf_block *l
 			"is not set: where shall the plaintext go?");
 }
 
-static void check_contact(const struct check *check, const struct conf_block *authority)
+static void check_contact(
+	const struct policy_checking *check, const struct conf_block *authority)
 {
 	if (conf_is_set(authority, "eab_kid") != conf_is_set(authority, "eab_hmac_key"))
 		report_error(check, authority, "eab_kid",
 			"eab_kid and eab_hmac_key are given by the CA together; set both");
 }
 
+/* One after the other, each over all blocks of a kind. */
+static const struct round {
+	const char *kind;
+	void (*check)(
+		const struct policy_checking *check, const struct conf_block *block);
+} rounds[] = {
+	{ "authority", check_contact },
+	{ "domain", check_domain },
+	{ "listener", check_listener },
+};
+
+struct policy_checking *policy_checking_new(const struct conf *conf,
+	const struct plugin_host *host, struct conf_report *report)
+{
+	struct policy_checking *check = xnew(struct policy_checking);
+
+	check->conf = conf;
+	check->host = host;
+	check->report = report;
+	check->owners = map_new();
+	check->addresses = map_new();
+	return check;
+}
+
+bool policy_checking_step(struct policy_checking *check)
+{
+	if (check->i_round == ARRAY_SIZE(rounds))
+		return false;
+	const struct round *round = &rounds[check->i_round];
+	const struct conf_block *block =
+		conf_get_block(check->conf, round->kind, check->i_block++);
+
+	if (block) {
+		round->check(check, block);
+	} else {
+		check->i_round++;
+		check->i_block = 0;
+	}
+	return true;
+}
+
+struct policy_checking *policy_checking_free(struct policy_checking *check)
+{
+	if (!check)
+		return NULL;
+	map_free(check->addresses);
+	map_free(check->owners);
+	free(check);
+	return NULL;
+}
+
 void policy_check(const struct conf *conf, const struct plugin_host *host,
 	struct conf_report *report)
 {
-	struct check check = { .conf = conf, .host = host, .report = report };
-	_cleanup_(map_freep) struct map *owners = map_new();
-	_cleanup_(map_freep) struct map *addresses = map_new();
-	const struct conf_block *block;
+	_cleanup_(policy_checking_freep) struct policy_checking *check =
+		policy_checking_new(conf, host, report);
 
-	for (size_t i = 0; (block = conf_get_block(conf, "authority", i)); i++)
-		check_contact(&check, block);
-	for (size_t i = 0; (block = conf_get_block(conf, "domain", i)); i++)
-		check_domain(&check, block, owners);
-	for (size_t i = 0; (block = conf_get_block(conf, "listener", i)); i++)
-		check_listener(&check, block, addresses);
+	while (policy_checking_step(check))
+		;
 }

@@ -12,6 +12,17 @@
  * a backend, two listeners on one address, more names than a certificate takes, … */
 void policy_check(const struct conf *conf, const struct plugin_host *host,
 	struct conf_report *report);
+/* The same in steps of one block: policy_check() is a loop over them. All three are
+ * borrowed until it is freed. */
+struct policy_checking;
+
+struct policy_checking *policy_checking_new(const struct conf *conf,
+	const struct plugin_host *host, struct conf_report *report);
+/* False: nothing is left to do. */
+bool policy_checking_step(struct policy_checking *check);
+/* At any time. NULL ok; returns NULL. */
+struct policy_checking *policy_checking_free(struct policy_checking *check);
+DEFINE_CLEANUP(struct policy_checking *, policy_checking_free)
 
 /* "names" of a domain, sorted and without duplicates, joined by blanks: the slot's set.
  * Owned by the caller. */
