@@ -18,7 +18,7 @@ struct lexer {
 };
 
 struct lexer_line {
-	const char *text;    /* never empty; valid until the next call */
+	const char *text;    /* empty only if wrong; valid until the next call */
 	unsigned line;       /* where it starts */
 	const char *problem; /* static: why it cannot be used as it stands; or NULL */
 };

@@ -97,12 +97,33 @@ static void test_line_is_capped(void **state)
 	assert_non_null(strstr(lines, "!the line is longer than 65536 octets\n2|b\n"));
 }
 
+/* What holds nothing is a step of its own. */
+static void test_steps(void **state)
+{
+	static const char text[] = "# a\n\na = \\\n# b\n1\n  \n\\";
+
+	static const enum lexer_found wanted[] = { LEXER_NOTHING, LEXER_NOTHING,
+		LEXER_LINE, LEXER_NOTHING, LEXER_LINE, LEXER_END, LEXER_END };
+	struct lexer lexer;
+	struct lexer_line line = { 0 };
+
+	lexer_init(&lexer, text, strlen(text));
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		assert_int_equal(lexer_step(&lexer, &line), wanted[i]);
+	/* The last one is wrong, and has no text for it. */
+	assert_int_equal(line.line, 7);
+	assert_string_equal(line.text, "");
+	assert_string_equal(line.problem, "the file ends behind a backslash");
+	lexer_done(&lexer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_nul_is_a_control_character),
 		cmocka_unit_test(test_line_is_capped),
+		cmocka_unit_test(test_steps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
