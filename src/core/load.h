@@ -31,6 +31,25 @@ int load_configuration(struct loaded *ret, const struct load_params *params,
  * snapshot of its own. */
 int load_again(struct conf **ret, const struct loaded *loaded,
 	const struct load_params *params, struct conf_report *report);
+
+/*
+ * load_again() in steps of some microseconds, for who must not be kept: it is a loop over
+ * them. What is given to it is borrowed until the end, but `loaded->conf` only for the
+ * call; nobody else may put anything into the report meanwhile.
+ */
+struct load_reading;
+
+struct load_reading *load_reading_new(const struct loaded *loaded,
+	const struct load_params *params, struct conf_report *report);
+/* False: nothing is left to do. */
+bool load_reading_step(struct load_reading *reading);
+/* After the last step: the results of load_again(). The reading is freed. */
+int load_reading_finish(struct load_reading **reading, struct conf **ret);
+/* At any time: what was read is dropped; what was reported stays in the report. NULL ok;
+ * returns NULL. */
+struct load_reading *load_reading_free(struct load_reading *reading);
+DEFINE_CLEANUP(struct load_reading *, load_reading_free)
+
 /* Releases all three. Instances must have been closed before. */
 void loaded_done(struct loaded *loaded);
 
