@@ -38,9 +38,10 @@ struct parser {
 		*includer; /* owned; goes on when this ends; NULL = the main file */
 	struct buf data;   /* the file's octets; empty when a text is read */
 	struct lexer lexer;
-	char **paths;  /* owned; what the line that was read last includes, or NULL */
-	size_t i_path; /* the next of them */
-	bool may_miss; /* one of them may have gone meanwhile */
+	struct include *include; /* owned; the line that was read last does, or NULL */
+	char *pattern;           /* owned; what, as it says */
+	bool may_miss;           /* there need be no such file */
+	bool is_found;           /* all that there are */
 	const char *file;
 	char *folder; /* owned; NULL = nothing can be included */
 	dev_t device; /* with inode: which file this is */
@@ -283,15 +284,36 @@ static void include(struct parser *p, const char *pattern, bool may_miss)
 			LOADER_DEPTH_MAX);
 		return;
 	}
-	int r = include_find(p->folder, pattern, &p->paths);
-	p->i_path = 0;
+	p->include = include_new(p->folder, pattern);
+	p->pattern = xstrdup(pattern);
 	p->may_miss = may_miss;
+	p->is_found = false;
+}
+
+static void end_include(struct parser *p)
+{
+	p->include = include_free(p->include);
+	free(TAKE_PTR(p->pattern));
+}
+
+static void find_included(struct parser *p)
+{
+	const char *pattern = p->pattern;
+	int r = include_step(p->include);
+
+	if (r == INCLUDE_E_GOES_ON)
+		return;
+	if (r == 0) {
+		p->is_found = true;
+		return;
+	}
 	if (r < 0)
 		error(p, "!include: cannot look for %s: %s", pattern, strerror(-r));
-	else if (r == INCLUDE_E_NONE && !may_miss)
+	else if (!p->may_miss)
 		error(p, "!include: there is no file %s%s%s",
 			pattern[0] == '/' ? "" : p->folder,
 			pattern[0] == '/' ? "" : "/", pattern);
+	end_include(p);
 }
 
 static void parse_directive(struct parser *p, char *line)
@@ -462,7 +484,7 @@ static void pop(struct loader *l)
 	l->parser = p->includer;
 	lexer_done(&p->lexer);
 	buf_done(&p->data);
-	strv_free(p->paths);
+	end_include(p);
 	free(p->folder);
 	free(p);
 }
@@ -501,12 +523,12 @@ void parser_open_text(struct loader *l, const char *file, const char *text, size
 
 static void include_next(struct parser *p)
 {
-	const char *path = p->paths[p->i_path++];
+	_cleanup_(freep) char *path = include_take(p->include);
 
 	if (path)
 		open_file(p->l, path, p->may_miss);
 	else
-		p->paths = strv_free(p->paths);
+		end_include(p);
 }
 
 bool parser_step(struct loader *l)
@@ -516,7 +538,11 @@ bool parser_step(struct loader *l)
 
 	if (!p)
 		return false;
-	if (p->paths) {
+	if (p->include && !p->is_found) {
+		find_included(p);
+		return true;
+	}
+	if (p->include) {
 		include_next(p);
 		return true;
 	}

@@ -289,8 +289,9 @@ static void test_file_goes_meanwhile(void **state)
 		_cleanup_(freep) char *path = xasprintf("%s/d/b.conf", f.dir);
 		struct conf_loading *loading =
 			conf_loading_new(f.schema, &f.params, &result.report);
-		/* The main file is opened, its eight lines, a.conf, its first. */
-		for (unsigned k = 0; k < 1 + 8 + 1 + 1; k++)
+		/* The main file, its eight lines, the folder, its four names and their
+		 * end, and a.conf. */
+		for (unsigned k = 0; k < 1 + 8 + 1 + 4 + 1 + 1; k++)
 			assert_true(conf_loading_step(loading));
 		assert_int_equal(unlink(path), 0);
 		while (conf_loading_step(loading))
