@@ -25,6 +25,7 @@ struct policy_checking {
 	struct map *addresses; /* owned; address to the listener that has it */
 	size_t i_round;        /* which kind of block is being checked */
 	size_t i_block;        /* and which of them is next */
+	size_t pos;            /* in owners, of what is left of them at the end */
 };
 
 /* --- what is asked of one domain ------------------------------------------------------ */
@@ -369,10 +370,22 @@ struct policy_checking *policy_checking_new(const struct conf *conf,
 	return check;
 }
 
+/* Name by name: all at once takes as long as many a check. */
+static bool forget_owner(struct policy_checking *check)
+{
+	const char *name;
+	void *owner;
+
+	if (!map_next(check->owners, &check->pos, &name, &owner))
+		return false;
+	map_remove(check->owners, name);
+	return true;
+}
+
 bool policy_checking_step(struct policy_checking *check)
 {
 	if (check->i_round == ARRAY_SIZE(rounds))
-		return false;
+		return forget_owner(check);
 	const struct round *round = &rounds[check->i_round];
 	const struct conf_block *block =
 		conf_get_block(check->conf, round->kind, check->i_block++);

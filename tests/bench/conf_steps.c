@@ -39,7 +39,7 @@ static double now_ms(void)
 static char *format_path(const struct bench *b, unsigned i)
 {
 	return b->has_many_files ? xasprintf("%s/d/%06u.conf", b->folder, i)
-				 : xasprintf("%s/d/all.conf", b->folder);
+				 : xasprintf("%s/postseal.conf", b->folder);
 }
 
 static int write_files(const struct bench *b)
@@ -49,7 +49,7 @@ static int write_files(const struct bench *b)
 
 	if (!f)
 		return -errno;
-	fputs(MAIN_TEXT "!include d/*.conf\n", f);
+	fputs(MAIN_TEXT "!include_try d/*.conf\n", f);
 	fclose(f);
 	for (unsigned i = 0; i < b->n; i++) {
 		_cleanup_(freep) char *path = format_path(b, i);

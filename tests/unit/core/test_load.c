@@ -87,6 +87,8 @@ static const struct early {
 	{ "relative", "plugin_directory = a\n", NULL, NULL },
 	{ "expanded", "plugin_directory = $nothing/a\n", NULL, NULL },
 	{ "among errors", "}\nfrob\nplugin_directory = /a\n{{{\n", NULL, "/a" },
+	{ "before a lone backslash", "plugin_directory = /a\n\\", NULL, "/a" },
+	{ "a block called so", "plugin_directory = /a\nplugin_directory = {\n}\n", NULL, "/a" },
 	{ "overridden", "plugin_directory = /a\n", "plugin_directory=/o", "/o" },
 	{ "another override", "plugin_directory = /a\n", "workers=1", "/a" },
 	{ "an override of a block", "plugin_directory = /a\n", "policy x/plugin_directory=/o", "/a" },
@@ -227,6 +229,141 @@ static void test_again_other_folder(void **state)
 	assert_true(has_entry(f, "line 1: warning: plugin_directory: plugins stay"));
 }
 
+/* --- in steps ------------------------------------------------------------------------------ */
+
+#define DOMAINS "domain a.de {\n}\ndomain b.de {\n\tnames = b.de w.b.de\n}\n"
+#define WHOLE   "authority ca {\n\tdirectory = https://ca.test/d\n}\n" DOMAINS
+
+/* clang-format off */
+static const struct again {
+	const char *name;
+	const char *text; /* of the main file, when it is read again */
+	const char *override;
+	const char *report; /* "" = nothing */
+} agains[] = {
+	{ "good", "plugin_directory = /\n" WHOLE, NULL, "" },
+	{ "another folder", "plugin_directory = /elsewhere\n" WHOLE, NULL,
+	  "FILE line 1: warning: plugin_directory: plugins stay those of / until postseald is started anew\n" },
+	{ "overridden", "run_directory = /a\n" WHOLE, "plugin_directory=/", "" },
+	{ "wrong", "plugin_directory = /\nfrob = 1\n", NULL, "FILE line 2: frob: unknown setting\n" },
+	{ "the last of both", "plugin_directory = /x\nrun_directory = /y\n" DOMAINS
+	  "plugin_directory = /\nrun_directory = /z\n" WHOLE, NULL,
+	  "FILE line 8: warning: plugin_directory: is said twice; this one counts, and not line 1\n"
+	  "FILE line 9: warning: run_directory: is said twice; this one counts, and not line 2\n"
+	  "FILE line 13: domain a.de: is there already, in FILE line 3\n"
+	  "FILE line 15: domain b.de: is there already, in FILE line 5\n" },
+	{ "too late, and wrong as a whole",
+	  "plugin_directory = $nothing\nplugin_directory = /\n!include more\n" DOMAINS
+	  "domain w.b.de {\n}\n", NULL,
+	  "FILE line 2: warning: plugin_directory: is said twice; this one counts, and not line 1\n"
+	  "FOLDER/more line 1: run_directory: it is needed before all else: give it by -o or as a plain line in postseal.conf itself, outside all blocks\n"
+	  "FILE line 4: domain a.de: authority: there is no authority block: who shall issue?\n"
+	  "FILE line 6: domain b.de: authority: there is no authority block: who shall issue?\n"
+	  "FILE line 9: domain w.b.de: names: w.b.de belongs to domain b.de already (FILE line 6)\n"
+	  "FILE line 9: domain w.b.de: authority: there is no authority block: who shall issue?\n" },
+};
+
+/* clang-format on */
+
+/* With FILE and FOLDER for what they are in this test. */
+static char *format_report(const struct fixture *f, const struct conf_report *report)
+{
+	struct buf out = BUF_INIT(100000);
+
+	for (size_t i = 0; i < report->n; i++) {
+		_cleanup_(freep) char *line =
+			conf_report_format_entry(&report->entry[i]);
+		const char *rest = line;
+
+		for (const char *at; (at = strstr(rest, f->dir));) {
+			const char *name = at + strlen(f->dir);
+			bool is_main = strncmp(name, "/postseal.conf", 14) == 0;
+			(void)buf_append(&out, rest, (size_t)(at - rest));
+			(void)buf_append_str(&out, is_main ? "FILE" : "FOLDER");
+			rest = name + (is_main ? 14 : 0);
+		}
+		(void)buf_printf(&out, "%s\n", rest);
+	}
+	return buf_steal(&out);
+}
+
+/* What is in force, and then the files of a row beside it. */
+static void prepare(struct fixture *f, struct loaded *loaded, const struct again *row,
+	const char *const *overrides)
+{
+	test_case(row->name);
+	write_good(f, "");
+	f->params.conf.overrides = NULL;
+	assert_int_equal(load_configuration(loaded, &f->params, &f->report), 0);
+	write_main(f, row->text);
+	free(test_tmpdir_write(f->dir, "more", "run_directory = /more\n"));
+	f->params.conf.overrides = overrides;
+}
+
+static void test_steps(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(agains); i++) {
+		const char *const overrides[] = { agains[i].override, NULL };
+		_cleanup_(loaded_done) struct loaded loaded = { 0 };
+		_cleanup_(conf_report_done) struct conf_report whole = { 0 };
+		_cleanup_(conf_report_done) struct conf_report stepped = { 0 };
+		_cleanup_(conf_unrefp) struct conf *conf = NULL;
+		_cleanup_(conf_unrefp) struct conf *other = NULL;
+
+		prepare(f, &loaded, &agains[i], overrides);
+		int r = load_again(&conf, &loaded, &f->params, &whole);
+		struct load_reading *reading =
+			load_reading_new(&loaded, &f->params, &stepped);
+		while (load_reading_step(reading))
+			;
+		assert_false(load_reading_step(reading));
+		assert_int_equal(load_reading_finish(&reading, &other), r);
+		assert_null(reading);
+		_cleanup_(freep) char *text = format_report(f, &whole);
+		_cleanup_(freep) char *other_text = format_report(f, &stepped);
+		assert_string_equal(text, agains[i].report);
+		assert_string_equal(other_text, agains[i].report);
+		assert_int_equal(r, whole.n_errors > 0 ? -EINVAL : 0);
+		assert_true((conf != NULL) == (r == 0));
+		assert_true((other != NULL) == (r == 0));
+		if (conf)
+			assert_true(conf_block_is_equal(
+				conf_get_root(conf), conf_get_root(other)));
+	}
+}
+
+static bool drop_after(struct fixture *f, const struct loaded *loaded, size_t n)
+{
+	_cleanup_(conf_report_done) struct conf_report report = { 0 };
+	_cleanup_(load_reading_freep) struct load_reading *reading =
+		load_reading_new(loaded, &f->params, &report);
+	bool goes_on = true;
+
+	for (size_t i = 0; i < n; i++)
+		goes_on = load_reading_step(reading);
+	return goes_on;
+}
+
+/* What is lost then is told by the sanitizers. */
+static void test_dropped_at_any_step(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(agains); i++) {
+		const char *const overrides[] = { agains[i].override, NULL };
+		_cleanup_(loaded_done) struct loaded loaded = { 0 };
+		size_t n = 0;
+
+		prepare(f, &loaded, &agains[i], overrides);
+		while (drop_after(f, &loaded, n))
+			n++;
+		assert_true(n > 0);
+	}
+	assert_null(load_reading_free(NULL));
+}
+
 #define test_files(fn) cmocka_unit_test_setup_teardown((fn), setup, teardown)
 
 int main(void)
@@ -241,6 +378,8 @@ int main(void)
 		test_files(test_again),
 		test_files(test_again_wrong),
 		test_files(test_again_other_folder),
+		test_files(test_steps),
+		test_files(test_dropped_at_any_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

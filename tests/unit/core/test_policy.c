@@ -200,6 +200,21 @@ static const struct check_case check_cases[] = {
 		"together; set both" },
 };
 
+/* What is lost then is told by the sanitizers. */
+static void drop_at_each_step(const struct conf *conf, const struct plugin_host *host)
+{
+	bool goes_on = true;
+
+	for (size_t n = 0; goes_on; n++) {
+		_cleanup_(conf_report_done) struct conf_report report = { 0 };
+		_cleanup_(policy_checking_freep) struct policy_checking *check =
+			policy_checking_new(conf, host, &report);
+		for (size_t i = 0; i <= n; i++)
+			goes_on = policy_checking_step(check);
+	}
+	assert_null(policy_checking_free(NULL));
+}
+
 static void run_check(const struct check_case *c)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
@@ -218,6 +233,7 @@ static void run_check(const struct check_case *c)
 		settings_new_schema(host);
 	conf_report_init(&report);
 	assert_int_equal(conf_load_text(&conf, schema, "t", c->text, &report), 0);
+	drop_at_each_step(conf, host);
 	policy_check(conf, host, &report);
 	if (!c->wanted) {
 		assert_int_equal(report.n_errors, 0);
