@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "conf/override.h"
 #include "conf/parser.h"
 #include "conf/report_priv.h"
 #include "conf/snapshot.h"
@@ -104,7 +105,7 @@ static enum phase step_overrides(struct conf_loading *loading)
 {
 	if (!loading->overrides || !*loading->overrides)
 		return PHASE_CHECK;
-	parser_override(&loading->l, *loading->overrides++);
+	override_apply(&loading->l, *loading->overrides++);
 	return PHASE_OVERRIDES;
 }
 

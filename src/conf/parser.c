@@ -34,14 +34,13 @@ struct scope {
 
 struct parser {
 	struct loader *l;
-	struct parser
-		*includer; /* owned; goes on when this ends; NULL = the main file */
-	struct buf data;   /* the file's octets; empty when a text is read */
+	struct parser *includer; /* owned; waits for this one. NULL = the main file */
+	struct buf data;         /* the file's octets; empty when a text is read */
 	struct lexer lexer;
-	struct include *include; /* owned; the line that was read last does, or NULL */
-	char *pattern;           /* owned; what, as it says */
+	struct include *include; /* owned; of the line that was read last, or NULL */
+	char *pattern;           /* owned; as that line says it */
 	bool may_miss;           /* there need be no such file */
-	bool is_found;           /* all that there are */
+	bool is_found;           /* the look for them is over; they are being read */
 	const char *file;
 	char *folder; /* owned; NULL = nothing can be included */
 	dev_t device; /* with inode: which file this is */
@@ -560,55 +559,4 @@ void parser_close(struct loader *l)
 {
 	while (l->parser)
 		pop(l);
-}
-
-/* --- overrides -------------------------------------------------------------------- */
-
-static void override_in(
-	struct loader *l, const char *where, const char *name, const char *value)
-{
-	struct conf_block *block = &l->conf->root;
-
-	if (where) {
-		_cleanup_(freep) char *reason = NULL;
-		block = block_find_override(l, where, &reason);
-		if (!block) {
-			conf_report_error(l->report, "-o", 0, where, "%s", reason);
-			return;
-		}
-	}
-	block_say(l, block,
-		&(struct block_line){ .name = name, .value = value, .file = "-o" });
-}
-
-void parser_override(struct loader *l, const char *text)
-{
-	const char *equal = strchr(text, '=');
-	struct lexer lexer;
-	struct lexer_line line = { 0 };
-
-	if (!equal || equal == text) {
-		conf_report_error(l->report, "-o", 0, NULL,
-			"\"%s\": write name=value or \"kind name/setting=value\"",
-			text);
-		return;
-	}
-	_cleanup_(freep) char *left = xstrndup(text, (size_t)(equal - text));
-	while (left[0] && left[strlen(left) - 1] == ' ')
-		left[strlen(left) - 1] = '\0';
-	char *slash = strrchr(left, '/');
-	const char *name = slash ? skip_blanks(slash + 1) : skip_blanks(left);
-	if (slash)
-		*slash = '\0';
-	/* The same rules as in a file, for quotes, comments and characters. */
-	lexer_init(&lexer, equal, strlen(equal));
-	if (strchr(equal, '\n'))
-		line.problem = "holds more than one line";
-	else
-		lexer_next(&lexer, &line);
-	if (line.problem)
-		conf_report_error(l->report, "-o", 0, left, "%s", line.problem);
-	else
-		override_in(l, slash ? left : NULL, name, skip_blanks(line.text + 1));
-	lexer_done(&lexer);
 }

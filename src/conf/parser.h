@@ -15,5 +15,3 @@ void parser_open_text(struct loader *l, const char *file, const char *text, size
 bool parser_step(struct loader *l);
 /* Closes what is open still. */
 void parser_close(struct loader *l);
-/* "name=value" or "kind name/setting=value", after all files. */
-void parser_override(struct loader *l, const char *text);
