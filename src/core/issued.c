@@ -38,7 +38,7 @@ static int check_chain(
 		.key = key,
 		.names = names,
 		.wall_now_usec = p->wall_now_usec,
-		.ends_after_usec = is_change(p) ? 0 : p->current->not_after_usec,
+		.ends_from_usec = is_change(p) ? 0 : p->current->not_after_usec,
 	};
 	return cert_chain_check(chain, &check, err);
 }

@@ -49,7 +49,7 @@ struct cert_check {
 	const struct key *key;
 	char *const *names; /* each must be covered */
 	usec_t wall_now_usec;
-	usec_t ends_after_usec; /* notAfter must be later than this; 0 = no matter */
+	usec_t ends_from_usec;  /* notAfter must not be earlier; 0 = no matter */
 	bool lone_leaf_allowed; /* a private CA whose root, left out, signs leaves */
 };
 

@@ -196,13 +196,13 @@ static int check_not_after(
 			ends,
 			usec_format_rfc3339(
 				check->wall_now_usec, other, sizeof(other)));
-	if (check->ends_after_usec > 0 && not_after_usec <= check->ends_after_usec)
+	if (check->ends_from_usec > 0 && not_after_usec < check->ends_from_usec)
 		return refuse(err,
-			"the certificate ends on %s, no later than the one that it would "
+			"the certificate ends on %s, before the one that it would "
 			"replace (%s)",
 			ends,
 			usec_format_rfc3339(
-				check->ends_after_usec, other, sizeof(other)));
+				check->ends_from_usec, other, sizeof(other)));
 	return 0;
 }
 

@@ -28,7 +28,7 @@ static const struct check_case {
 	char *const *wanted; /* NULL: the same */
 	int64_t starts_sec;
 	int64_t ends_sec;
-	int64_t ends_after_sec;
+	int64_t ends_from_sec;
 	bool lone_leaf_allowed;
 	const char *problem; /* NULL: none */
 } cases[] = {
@@ -43,7 +43,7 @@ static const struct check_case {
 	{ "a private root signs", .flags = TEST_CA_LEAF_ONLY,
 		.lone_leaf_allowed = true },
 	{ "starts in a minute", .starts_sec = 60 },
-	{ "ends later than the old one", .ends_sec = 100, .ends_after_sec = 99 },
+	{ "ends later than the old one", .ends_sec = 100, .ends_from_sec = 99 },
 
 	{ "wrong key", .flags = TEST_CA_WRONG_KEY,
 		.problem = "the certificate is for another key than the one in the "
@@ -89,10 +89,11 @@ static const struct check_case {
 	{ "expired", .ends_sec = -1,
 		.problem = "the certificate expired on 2026-09-21T14:13:19Z (this "
 			   "machine's clock says 2026-09-21T14:13:20Z)" },
-	{ "no later", .ends_sec = 100, .ends_after_sec = 100,
+	{ "as late", .ends_sec = 100, .ends_from_sec = 100 }, /* CAs round to days */
+	{ "earlier", .ends_sec = 100, .ends_from_sec = 101,
 		.problem =
-			"the certificate ends on 2026-09-21T14:15:00Z, no later than "
-			"the one that it would replace (2026-09-21T14:15:00Z)" },
+			"the certificate ends on 2026-09-21T14:15:00Z, before the one "
+			"that it would replace (2026-09-21T14:15:01Z)" },
 };
 
 /* The intermediate that is expired is so by the real clock. */
@@ -132,8 +133,7 @@ static void run_case(struct test_ca *ca, const struct check_case *c)
 			 : c->names ? c->names
 				    : mail,
 		.wall_now_usec = now_of(c),
-		.ends_after_usec =
-			c->ends_after_sec ? AT(NOW_SEC + c->ends_after_sec) : 0,
+		.ends_from_usec = c->ends_from_sec ? AT(NOW_SEC + c->ends_from_sec) : 0,
 		.lone_leaf_allowed = c->lone_leaf_allowed,
 	};
 
