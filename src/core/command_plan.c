@@ -2,9 +2,11 @@
 /* See command_plan.h. The plan is the one that a reload would carry out. */
 #include "core/command_plan.h"
 
+#include "core/draft.h"
 #include "core/manager.h"
 #include "core/publish.h"
 #include "core/quota.h"
+#include "core/steps.h"
 #include "store/ledger.h"
 #include "util/mem.h"
 
@@ -54,42 +56,14 @@ static size_t count_orders(const struct plan *plan, const char *authority)
 	return n;
 }
 
-static void tell_rows(struct control_request *request, const char *kind,
-	const struct conf_block *authority, const struct quota_rows *rows)
+static void tell_row(struct control_request *request, const char *kind,
+	const struct conf_block *authority, const struct quota_row *row)
 {
-	for (size_t i = 0; i < rows->n; i++) {
-		const struct quota_row *row = &rows->row[i];
-
-		control_request_row(request,
-			json_pack("{s:{s:s, s:s, s:I, s:I, s:I}}", kind, "authority",
-				conf_block_get_name(authority), "name", row->name,
-				"new", (json_int_t)row->n_new, "renewals",
-				(json_int_t)row->n_renewals, "counted",
-				(json_int_t)row->n_counted));
-	}
-}
-
-/* What the orders take of the limits for registered domains and for the same names. */
-static int tell_quota(struct manager *m, struct control_request *request,
-	const struct conf_block *authority, const struct plan *plan, struct err *err)
-{
-	usec_t window = conf_get_duration(authority, "certificate_limit_window");
-	const struct quota_params params = {
-		.store = m->store,
-		.plan = plan,
-		.authority = conf_block_get_name(authority),
-		.directory = conf_get_string(authority, "directory"),
-		.since_usec = usec_sub(loop_wall_now(m->loop), window),
-	};
-	struct quota quota;
-	int r = quota_load(&quota, &params, err);
-
-	if (r < 0)
-		return r;
-	tell_rows(request, "domain_cost", authority, &quota.domains);
-	tell_rows(request, "same_names_cost", authority, &quota.sets);
-	quota_done(&quota);
-	return 0;
+	control_request_row(request,
+		json_pack("{s:{s:s, s:s, s:I, s:I, s:I}}", kind, "authority",
+			conf_block_get_name(authority), "name", row->name, "new",
+			(json_int_t)row->n_new, "renewals", (json_int_t)row->n_renewals,
+			"counted", (json_int_t)row->n_counted));
 }
 
 static void set_limit(json_t *cost, const struct conf_block *authority,
@@ -124,23 +98,6 @@ static int tell_cost(struct manager *m, struct control_request *request,
 	set_limit(cost, authority, "duplicate_limit", "duplicate_limit");
 	control_request_row(request, json_pack("{s:o}", "cost", cost));
 	return 0;
-}
-
-static int tell_costs(struct manager *m, struct control_request *request,
-	const struct conf *conf, const struct plan *plan, struct err *err)
-{
-	const struct conf_block *authority;
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && (authority = conf_get_block(conf, "authority", i));
-		i++) {
-		size_t n = count_orders(plan, conf_block_get_name(authority));
-		if (n > 0)
-			r = tell_cost(m, request, authority, n, err);
-		if (n > 0 && r >= 0)
-			r = tell_quota(m, request, authority, plan, err);
-	}
-	return r;
 }
 
 /* --- the whole ------------------------------------------------------------------------------ */
@@ -179,26 +136,190 @@ static void end_in_trouble(struct control_request *request,
 		control_request_end(request, COMMAND_FAILED, "%s", text);
 }
 
+struct planned {
+	struct manager *manager;         /* borrowed */
+	struct control_request *request; /* borrowed */
+	struct conf_report report;
+	bool is_reported;
+	struct draft *draft;     /* owned */
+	struct steps *steps;     /* owned */
+	size_t i_entry;          /* the next to be told */
+	struct publish *publish; /* owned; NULL: not begun */
+	size_t i_authority;
+	struct quota *quota; /* owned; of that authority; NULL: not begun */
+	size_t i_row;        /* of the quota's, the next to be told */
+};
+
+static int draft_some(void *userdata, struct err *err)
+{
+	struct planned *p = userdata;
+
+	return draft_step(p->draft, err);
+}
+
+static int tell_report(void *userdata, struct err *err)
+{
+	struct planned *p = userdata;
+
+	if (!p->is_reported)
+		command_plan_report(p->request, &p->report);
+	p->is_reported = true;
+	return 0;
+}
+
+static int tell_some_entry(void *userdata, struct err *err)
+{
+	struct planned *p = userdata;
+	const struct plan *plan = draft_get_plan(p->draft);
+
+	if (p->i_entry == plan->n)
+		return 0;
+	tell_entry(p->request, &plan->entry[p->i_entry++]);
+	return 1;
+}
+
+static int tell_some_published(void *userdata, struct err *err)
+{
+	struct planned *p = userdata;
+
+	if (!p->publish) {
+		const struct publish_params params = { p->manager, p->request,
+			draft_get_conf(p->draft), draft_get_plan(p->draft) };
+		p->publish = publish_new(&params);
+	}
+	return publish_step(p->publish, err);
+}
+
+static void begin_quota(struct planned *p, const struct conf_block *authority)
+{
+	usec_t window = conf_get_duration(authority, "certificate_limit_window");
+	const struct quota_params params = {
+		.store = p->manager->store,
+		.plan = draft_get_plan(p->draft),
+		.authority = conf_block_get_name(authority),
+		.directory = conf_get_string(authority, "directory"),
+		.since_usec = usec_sub(loop_wall_now(p->manager->loop), window),
+	};
+
+	p->quota = quota_new(&params);
+}
+
+/* One row; false: there is none left. */
+static bool tell_quota_row(struct planned *p, const struct conf_block *authority)
+{
+	const struct quota_rows *domains = quota_get_domains(p->quota);
+	const struct quota_rows *sets = quota_get_sets(p->quota);
+	size_t i = p->i_row++;
+
+	if (i < domains->n)
+		tell_row(p->request, "domain_cost", authority, &domains->row[i]);
+	else if (i - domains->n < sets->n)
+		tell_row(p->request, "same_names_cost", authority,
+			&sets->row[i - domains->n]);
+	else
+		return false;
+	return true;
+}
+
+/* What the orders take of the limits for registered domains and for the same names. */
+static int tell_quota(
+	struct planned *p, const struct conf_block *authority, struct err *err)
+{
+	int r = quota_step(p->quota, err);
+
+	if (r != 0 || tell_quota_row(p, authority))
+		return r < 0 ? r : 1;
+	p->quota = quota_free(p->quota);
+	p->i_row = 0;
+	p->i_authority++;
+	return 1;
+}
+
+static int tell_some_cost(void *userdata, struct err *err)
+{
+	struct planned *p = userdata;
+	const struct conf_block *authority =
+		conf_get_block(draft_get_conf(p->draft), "authority", p->i_authority);
+
+	if (!authority)
+		return 0;
+	if (p->quota)
+		return tell_quota(p, authority, err);
+	size_t n =
+		count_orders(draft_get_plan(p->draft), conf_block_get_name(authority));
+	if (n == 0) {
+		p->i_authority++;
+		return 1;
+	}
+	begin_quota(p, authority);
+	int r = tell_cost(p->manager, p->request, authority, n, err);
+	return r < 0 ? r : 1;
+}
+
+static steps_part_fn *const plan_parts[] = {
+	draft_some,
+	tell_report,
+	tell_some_entry,
+	tell_some_published,
+	tell_some_cost,
+	NULL,
+};
+
+static void planned_free(struct planned *p)
+{
+	steps_cancel(p->steps);
+	quota_free(p->quota);
+	publish_free(p->publish);
+	draft_free(p->draft);
+	conf_report_done(&p->report);
+	free(p);
+}
+
+static void on_plan_gone(void *userdata)
+{
+	planned_free(userdata);
+}
+
+static bool is_plan_busy(void *userdata)
+{
+	const struct planned *p = userdata;
+
+	return control_request_is_busy(p->request);
+}
+
+static void on_plan_told(int r, const struct err *err, void *userdata)
+{
+	struct planned *p = userdata;
+
+	control_request_on_gone(p->request, NULL, NULL);
+	tell_report(p, NULL);
+	if (r < 0)
+		end_in_trouble(p->request, &p->report, err);
+	else
+		tell_plan(
+			p->request, draft_get_plan(p->draft), draft_get_conf(p->draft));
+	planned_free(p);
+}
+
 void command_plan_run(
 	struct control_request *request, const json_t *args, void *userdata)
 {
-	_cleanup_(conf_report_done) struct conf_report report;
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	_cleanup_(conf_unrefp) struct conf *conf = NULL;
-	_cleanup_(plan_freep) struct plan *plan = NULL;
+	struct planned *p = xnew(struct planned);
 	struct manager *m = userdata;
+	const struct draft_params draft = { m->loop, &m->loaded, &m->load, m->store,
+		&p->report };
+	const struct steps_params steps = {
+		.loop = m->loop,
+		.parts = plan_parts,
+		.is_busy = is_plan_busy,
+		.done = on_plan_told,
+		.userdata = p,
+	};
 
-	conf_report_init(&report);
-	int r = manager_plan(m, &conf, &plan, &report, &err);
-	command_plan_report(request, &report);
-	for (size_t i = 0; r >= 0 && i < plan->n; i++)
-		tell_entry(request, &plan->entry[i]);
-	if (r >= 0)
-		r = publish_tell(m, request, conf, plan, &err);
-	if (r >= 0)
-		r = tell_costs(m, request, conf, plan, &err);
-	if (r < 0)
-		end_in_trouble(request, &report, &err);
-	else
-		tell_plan(request, plan, conf);
+	p->manager = m;
+	p->request = request;
+	conf_report_init(&p->report);
+	p->draft = draft_new(&draft);
+	p->steps = steps_start(&steps);
+	control_request_on_gone(request, on_plan_gone, p);
 }

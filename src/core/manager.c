@@ -28,7 +28,7 @@
 
 /* --- small things ------------------------------------------------------------------------ */
 
-static void log_report(struct manager *m, const struct conf_report *report)
+void manager_log_report(struct manager *m, const struct conf_report *report)
 {
 	for (size_t i = 0; i < report->n; i++) {
 		_cleanup_(freep) char *text =
@@ -117,7 +117,7 @@ static int load(struct manager *m, struct err *err)
 	m->load.noter = faults_get_noter(m->faults);
 	m->load.log = &m->log;
 	r = load_configuration(&m->loaded, &m->load, &report);
-	log_report(m, &report);
+	manager_log_report(m, &report);
 	if (r >= 0)
 		return 0;
 	return err_set_kind(err, ERR_CONFIG, -EINVAL,
@@ -404,13 +404,7 @@ static int open_control(struct manager *m, struct err *err)
 
 static void on_hangup(int signo, void *userdata)
 {
-	_cleanup_(conf_report_done) struct conf_report report;
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	struct manager *m = userdata;
-
-	conf_report_init(&report);
-	manager_reload(m, 0, &report, &err);
-	log_report(m, &report);
+	manager_reload(userdata, 0, NULL, NULL);
 }
 
 static void on_terminate(int signo, void *userdata)
@@ -456,6 +450,7 @@ int manager_new(struct manager **ret, struct loop *loop,
 	int r;
 
 	m->loop = loop;
+	list_init(&m->reloads);
 	m->load = *params;
 	m->log = (struct log_ctx){ NULL, NULL, NULL };
 	m->started_usec = loop_now(loop);
@@ -497,6 +492,7 @@ struct manager *manager_free(struct manager *m)
 		loop_signal_free(m->signals[i]);
 	loop_timer_free(m->status_timer);
 	control_free(m->control);
+	manager_free_reloads(m);
 	schedule_free(m->schedule);
 	leftovers_free(m->leftovers);
 	revocations_free(m->revocations);
@@ -619,6 +615,7 @@ void manager_stop(struct manager *m)
 		return;
 	}
 	m->is_stopping = true;
+	manager_end_reloads(m);
 	service_stopping(m->service, "waiting for live sessions to end");
 	schedule_stop(m->schedule);
 	usec_t timeout = conf_get_duration(manager_get_root(m), "drain_timeout");

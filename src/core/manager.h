@@ -15,6 +15,7 @@
 #include "core/rescue.h"
 #include "core/schedule.h"
 #include "core/upgrade.h"
+#include "util/list.h"
 
 struct manager {
 	/* inputs */
@@ -59,7 +60,8 @@ struct manager {
 	bool is_stopping;
 	const struct upgrade_self *self; /* borrowed from main; NULL: no upgrades */
 	struct upgrade_check *upgrade;   /* under way */
-	bool is_upgrading;               /* the loop has ended for exec */
+	struct list reloads; /* owned; the first is under way, the others wait */
+	bool is_upgrading;   /* the loop has ended for exec */
 	upgrade_done_fn *upgrade_done;
 	void *upgrade_userdata;
 	unsigned n_ending; /* of fleet and orphans: how many are not done yet */
@@ -83,13 +85,17 @@ enum {
 	MANAGER_E_HELD, /* the brake: nothing has changed; held_text tells why */
 };
 
-/* Reads the configuration and follows it. 0, MANAGER_E_HELD. -EINVAL: the report tells;
- * nothing changed. */
-int manager_reload(struct manager *manager, unsigned flags, struct conf_report *report,
-	struct err *err);
-/* What a reload would do now; nothing changes. */
-int manager_plan(struct manager *manager, struct conf **ret_conf, struct plan **ret,
-	struct conf_report *report, struct err *err);
+/* Reads the configuration and follows it, a portion a turn, one reload after the other.
+ * done is told once, not from within: 0; MANAGER_E_HELD; -EINVAL: the report tells, nothing
+ * changed; else err tells. The handle is dropped by manager_forget_reload, then or before:
+ * the reload itself goes on. done NULL: nobody waits, the log has the report, and the
+ * handle is NULL, too. */
+struct reload;
+typedef void manager_reload_fn(
+	int r, const struct conf_report *report, const struct err *err, void *userdata);
+struct reload *manager_reload(struct manager *manager, unsigned flags,
+	manager_reload_fn *done, void *userdata);
+struct reload *manager_forget_reload(struct reload *reload);
 /* Asks the program that is installed where ours was whether it can take over. Then leaves
  * the workers to it and ends the loop with code 0 and is_upgrading: main executes it. done
  * is called once before that, with error NULL, or with the words of the refusal; not from

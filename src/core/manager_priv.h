@@ -9,12 +9,20 @@ static inline const struct conf_block *manager_get_root(const struct manager *m)
 	return conf_get_root(m->loaded.conf);
 }
 
+/* --- manager.c --- */
+
+void manager_log_report(struct manager *m, const struct conf_report *report);
+
 /* --- manager_reload.c --- */
 
 /* What the plugins' host takes from the configuration in force. */
 void manager_follow_host(struct manager *m);
 /* Store and index follow the configuration, unless the brake holds it (m->held). */
 int manager_follow_at_start(struct manager *m, struct err *err);
+/* We are about to end: who waits for a reload is told. */
+void manager_end_reloads(struct manager *m);
+/* The same in silence. */
+void manager_free_reloads(struct manager *m);
 
 /* --- manager_upgrade.c --- */
 

@@ -43,18 +43,22 @@ struct plan {
 	size_t n_slots; /* in the store, not removed, before */
 	size_t count[_PLAN_ACTION_MAX];
 	size_t n_orders;
-	size_t n_upset; /* with a certificate, that would be re-issued or removed */
+	size_t n_upset;  /* with a certificate, that would be re-issued or removed */
+	uint64_t digest; /* of all that is wanted: the same for the same wish */
 };
 
-/* Linear in the number of domains. wall_now: whether a certificate is valid still. */
+/* All of it at once (planning.h: in steps). Linear in the number of domains. wall_now:
+ * whether a certificate is valid still. */
 int plan_new(struct plan **ret, struct store *store, const struct conf *conf,
 	usec_t wall_now_usec, struct err *err);
 struct plan *plan_free(struct plan *plan);
 DEFINE_CLEANUP(struct plan *, plan_free)
 
-/* Into the store, in one transaction. What is new or changed is due now. */
-int plan_save(const struct plan *plan, struct store *store, usec_t wall_now_usec,
-	struct err *err);
+/* For who makes it: an entry of that slot, whose strings are copied, and once it is filled
+ * in, what it counts for. */
+struct plan_entry *plan_add(
+	struct plan *plan, enum plan_action action, const struct store_slot *slot);
+void plan_count(struct plan *plan, const struct plan_entry *entry);
 
 /* Would it re-issue or remove more than this share, and more than PLAN_BRAKE_LEAST? */
 #define PLAN_BRAKE_LEAST 10

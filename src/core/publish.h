@@ -8,6 +8,17 @@
 
 #include "core/manager.h"
 
-/* Rows of the command plan. */
-int publish_tell(struct manager *manager, struct control_request *request,
-	const struct conf *conf, const struct plan *plan, struct err *err);
+struct publish;
+
+struct publish_params {
+	struct manager *manager; /* borrowed, as all here */
+	struct control_request *request;
+	const struct conf *conf;
+	const struct plan *plan;
+};
+
+struct publish *publish_new(const struct publish_params *params);
+struct publish *publish_free(struct publish *publish);
+DEFINE_CLEANUP(struct publish *, publish_free)
+/* Rows of the command plan, some of them. 1: there is more to tell; 0: all is told. */
+int publish_step(struct publish *publish, struct err *err);

@@ -65,11 +65,15 @@ int quota_save(struct store *store, const struct quota_issued *issued, struct er
 
 /* --- what a plan would take ------------------------------------------------------------- */
 
-struct counting {
-	struct quota *quota;
-	struct map *domains; /* name → index in quota->domains, plus one */
-	struct map *sets;    /* hash → the same in quota->sets */
-	struct suffixes *suffixes;
+struct quota {
+	struct quota_params in;
+	struct quota_rows domain_rows, set_rows;
+	struct map *domains;       /* owned; name → index in domain_rows, plus one */
+	struct map *sets;          /* owned; hash → the same in set_rows */
+	struct map *seen;          /* owned; hashes whose first entry was counted */
+	struct suffixes *suffixes; /* owned */
+	size_t phase;
+	size_t i_entry; /* of the plan, the next in this phase */
 };
 
 static struct quota_row *get_row(
@@ -104,59 +108,22 @@ static void count_row(struct quota_row *row, bool is_renewal)
 }
 
 static void count_domains(
-	struct counting *c, const struct plan_entry *e, const struct quota_row *set)
+	struct quota *q, const struct plan_entry *e, const struct quota_row *set)
 {
 	_cleanup_(strv_freep) char **domains =
-		suffixes_list_registered(c->suffixes, e->slot.names);
+		suffixes_list_registered(q->suffixes, e->slot.names);
 	bool is_renewal =
 		e->is_renewal || set->n_counted > 0 || set->n_new + set->n_renewals > 1;
 
 	for (size_t i = 0; domains && domains[i]; i++)
-		count_row(
-			get_row(&c->quota->domains, c->domains, domains[i], domains[i]),
+		count_row(get_row(&q->domain_rows, q->domains, domains[i], domains[i]),
 			is_renewal);
-}
-
-static bool is_ordered(const struct quota_params *p, const struct plan_entry *e)
-{
-	return e->needs_order && strcmp(e->authority, p->authority) == 0;
-}
-
-static void count_sets(struct counting *c, const struct quota_params *p)
-{
-	for (size_t i = 0; i < p->plan->n; i++) {
-		const struct plan_entry *e = &p->plan->entry[i];
-		if (!is_ordered(p, e))
-			continue;
-		_cleanup_(freep) char *key = format_set(e->slot.names);
-		count_row(get_row(&c->quota->sets, c->sets, key, e->slot.names),
-			e->is_renewal);
-	}
-}
-
-/* The first of several with the same names is new, if anything is; sets are known. */
-static void count_all_domains(struct counting *c, const struct quota_params *p)
-{
-	_cleanup_(map_freep) struct map *seen = map_new();
-
-	for (size_t i = 0; i < p->plan->n; i++) {
-		const struct plan_entry *e = &p->plan->entry[i];
-		if (!is_ordered(p, e))
-			continue;
-		_cleanup_(freep) char *key = format_set(e->slot.names);
-		const struct quota_row *set = find_row(&c->quota->sets, c->sets, key);
-		struct quota_row first = {
-			.n_counted = set->n_counted,
-			.n_new = map_set(seen, key, seen) ? 2 : 1,
-		};
-		count_domains(c, e, &first);
-	}
 }
 
 static int on_domain(const char *scope, int64_t count, void *userdata)
 {
-	const struct counting *c = userdata;
-	struct quota_row *row = find_row(&c->quota->domains, c->domains, scope);
+	const struct quota *q = userdata;
+	struct quota_row *row = find_row(&q->domain_rows, q->domains, scope);
 
 	if (row)
 		row->n_counted = count;
@@ -165,8 +132,8 @@ static int on_domain(const char *scope, int64_t count, void *userdata)
 
 static int on_set(const char *scope, int64_t count, void *userdata)
 {
-	const struct counting *c = userdata;
-	struct quota_row *row = find_row(&c->quota->sets, c->sets, scope);
+	const struct quota *q = userdata;
+	struct quota_row *row = find_row(&q->set_rows, q->sets, scope);
 
 	if (row)
 		row->n_counted = count;
@@ -206,33 +173,118 @@ static void drop_single_sets(struct quota_rows *sets)
 	sets->n = n;
 }
 
-int quota_load(struct quota *ret, const struct quota_params *p, struct err *err)
-{
-	_cleanup_(suffixes_freep) struct suffixes *suffixes = suffixes_new();
-	_cleanup_(map_freep) struct map *domains = map_new();
-	_cleanup_(map_freep) struct map *sets = map_new();
-	struct counting c = { ret, domains, sets, suffixes };
+/* --- step by step ------------------------------------------------------------------------ */
 
-	*ret = (struct quota){ 0 };
-	count_sets(&c, p);
-	int r = store_ledger_each_scope(p->store,
-		&(struct store_ledger_range){ p->directory, LEDGER_SET, p->since_usec },
-		on_set, &c, err);
-	if (r >= 0) {
-		count_all_domains(&c, p);
-		r = store_ledger_each_scope(p->store,
-			&(struct store_ledger_range){
-				p->directory, LEDGER_CERTIFICATE, p->since_usec },
-			on_domain, &c, err);
+static int load_counts(
+	struct quota *q, const char *kind, store_ledger_fn *fn, struct err *err)
+{
+	const struct store_ledger_range range = { q->in.directory, kind,
+		q->in.since_usec };
+
+	return store_ledger_each_scope(q->in.store, &range, fn, q, err);
+}
+
+/* The next entry that orders at this authority; NULL: there is none. */
+static const struct plan_entry *next_order(struct quota *q)
+{
+	while (q->i_entry < q->in.plan->n) {
+		const struct plan_entry *e = &q->in.plan->entry[q->i_entry++];
+
+		if (e->needs_order && strcmp(e->authority, q->in.authority) == 0)
+			return e;
 	}
-	if (r < 0) {
-		quota_done(ret);
-		return r;
-	}
-	drop_single_sets(&ret->sets);
-	sort_rows(&ret->domains);
-	sort_rows(&ret->sets);
+	q->i_entry = 0;
+	return NULL;
+}
+
+static int count_set(struct quota *q, struct err *err)
+{
+	const struct plan_entry *e = next_order(q);
+
+	if (!e)
+		return 0;
+	_cleanup_(freep) char *key = format_set(e->slot.names);
+	count_row(get_row(&q->set_rows, q->sets, key, e->slot.names), e->is_renewal);
+	return 1;
+}
+
+static int load_sets(struct quota *q, struct err *err)
+{
+	return load_counts(q, LEDGER_SET, on_set, err);
+}
+
+/* The first of several with the same names is new, if anything is; sets are known. */
+static int count_domain(struct quota *q, struct err *err)
+{
+	const struct plan_entry *e = next_order(q);
+
+	if (!e)
+		return 0;
+	_cleanup_(freep) char *key = format_set(e->slot.names);
+	const struct quota_row *set = find_row(&q->set_rows, q->sets, key);
+	struct quota_row first = {
+		.n_counted = set->n_counted,
+		.n_new = map_set(q->seen, key, q) ? 2 : 1,
+	};
+	count_domains(q, e, &first);
+	return 1;
+}
+
+static int load_domains(struct quota *q, struct err *err)
+{
+	return load_counts(q, LEDGER_CERTIFICATE, on_domain, err);
+}
+
+static int sort_all(struct quota *q, struct err *err)
+{
+	drop_single_sets(&q->set_rows);
+	sort_rows(&q->domain_rows);
+	sort_rows(&q->set_rows);
 	return 0;
+}
+
+typedef int phase_fn(struct quota *quota, struct err *err);
+
+int quota_step(struct quota *q, struct err *err)
+{
+	static phase_fn *const phases[] = {
+		count_set,
+		load_sets,
+		count_domain,
+		load_domains,
+		sort_all,
+	};
+
+	if (q->phase == ARRAY_SIZE(phases))
+		return 0;
+	int r = phases[q->phase](q, err);
+	if (r == 0)
+		q->phase++;
+	return r < 0 ? r : 1;
+}
+
+/* --- the object ---------------------------------------------------------------------------- */
+
+const struct quota_rows *quota_get_domains(const struct quota *q)
+{
+	return &q->domain_rows;
+}
+
+const struct quota_rows *quota_get_sets(const struct quota *q)
+{
+	return &q->set_rows;
+}
+
+struct quota *quota_new(const struct quota_params *params)
+{
+	struct quota *q = xnew(struct quota);
+
+	q->in = *params;
+	q->suffixes = suffixes_new();
+	q->domains = map_new();
+	q->sets = map_new();
+	q->seen = map_new();
+	return q;
 }
 
 static void rows_done(struct quota_rows *rows)
@@ -240,11 +292,18 @@ static void rows_done(struct quota_rows *rows)
 	for (size_t i = 0; i < rows->n; i++)
 		free(rows->row[i].name);
 	free(rows->row);
-	*rows = (struct quota_rows){ 0 };
 }
 
-void quota_done(struct quota *quota)
+struct quota *quota_free(struct quota *q)
 {
-	rows_done(&quota->domains);
-	rows_done(&quota->sets);
+	if (!q)
+		return NULL;
+	rows_done(&q->domain_rows);
+	rows_done(&q->set_rows);
+	map_free(q->domains);
+	map_free(q->sets);
+	map_free(q->seen);
+	suffixes_free(q->suffixes);
+	free(q);
+	return NULL;
 }

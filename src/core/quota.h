@@ -34,13 +34,8 @@ struct quota_rows {
 	size_t n;
 };
 
-struct map;
-
 /* What a plan would take of one authority's limits. */
-struct quota {
-	struct quota_rows domains;
-	struct quota_rows sets; /* those that are counted more than once */
-};
+struct quota;
 
 struct quota_params {
 	struct store *store; /* borrowed, as all here */
@@ -50,5 +45,11 @@ struct quota_params {
 	usec_t since_usec; /* wall; the window's begin */
 };
 
-int quota_load(struct quota *ret, const struct quota_params *params, struct err *err);
-void quota_done(struct quota *quota);
+struct quota *quota_new(const struct quota_params *params);
+struct quota *quota_free(struct quota *quota);
+DEFINE_CLEANUP(struct quota *, quota_free)
+/* 1: there is more to count; 0: all is counted. */
+int quota_step(struct quota *quota, struct err *err);
+const struct quota_rows *quota_get_domains(const struct quota *quota);
+/* Those that are counted more than once. */
+const struct quota_rows *quota_get_sets(const struct quota *quota);

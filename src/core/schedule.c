@@ -35,7 +35,8 @@ struct schedule {
 	struct list running; /* running.entry */
 	struct list watches; /* schedule_watch.entry */
 	unsigned n_running;
-	char *hold; /* owned; why nothing is started, NULL: it is */
+	char *hold;     /* owned; why nothing is started, NULL: it is */
+	bool is_paused; /* for a reload */
 	bool is_stopped;
 };
 
@@ -115,6 +116,8 @@ static const char *hold_of(const struct schedule *schedule)
 {
 	if (schedule->hold)
 		return schedule->hold;
+	if (schedule->is_paused)
+		return "a reload is under way; ask again when it is done";
 	return store_watch_get_alarm(schedule->env->store_watch);
 }
 
@@ -209,6 +212,18 @@ void schedule_hold(struct schedule *schedule, const char *reason)
 {
 	xstrset(&schedule->hold, reason);
 	loop_timer_disarm(schedule->timer);
+}
+
+void schedule_pause(struct schedule *schedule)
+{
+	schedule->is_paused = true;
+	loop_timer_disarm(schedule->timer);
+}
+
+void schedule_resume(struct schedule *schedule)
+{
+	schedule->is_paused = false;
+	loop_timer_set_after(schedule->timer, 0);
 }
 
 void schedule_stop(struct schedule *schedule)

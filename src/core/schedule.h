@@ -19,6 +19,10 @@ DEFINE_CLEANUP(struct schedule *, schedule_free)
 void schedule_run(struct schedule *schedule);
 /* Nothing is started, for this reason (copied), which is what schedule_start says. */
 void schedule_hold(struct schedule *schedule, const char *reason);
+/* Jobs go on, and nothing is started until schedule_resume: a reload changes what it would
+ * be started from. */
+void schedule_pause(struct schedule *schedule);
+void schedule_resume(struct schedule *schedule);
 /* Cancels all jobs, and nothing is started any more (stopping). */
 void schedule_stop(struct schedule *schedule);
 

@@ -2,6 +2,7 @@
 /* See served.h. */
 #include "core/served.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "core/last_good.h"
@@ -9,8 +10,11 @@
 #include "pki/cert.h"
 #include "pki/key.h"
 #include "store/certificate.h"
+#include "util/log.h"
 #include "util/map.h"
 #include "util/mem.h"
+
+#define PAGE 16 /* slots in a step */
 
 struct served_name {
 	int64_t ecdsa_id; /* certificate with another than an RSA key; 0 = none */
@@ -19,13 +23,23 @@ struct served_name {
 	int64_t old_ecdsa_id, old_rsa_id;
 	int64_t was_ecdsa_id, was_rsa_id; /* before the last load */
 	bool is_wanted;
+	/* Of the index that is being read: newer than what the store will say. */
+	bool is_ecdsa_set, is_rsa_set, is_settled;
+};
+
+/* An index that is being read from the store. */
+struct loading {
+	struct map *names; /* owned, as struct served.names */
+	struct store_served_cursor retired, served;
+	bool is_retired_done;
 };
 
 struct served {
 	struct store *store; /* borrowed */
 	struct map *names;   /* name → struct served_name, owned */
 	size_t n_wanted;
-	struct last_good *copy; /* borrowed; NULL */
+	struct loading *loading; /* owned; NULL: none is read */
+	struct last_good *copy;  /* borrowed; NULL */
 };
 
 struct served *served_new(struct store *store)
@@ -37,28 +51,42 @@ struct served *served_new(struct store *store)
 	return served;
 }
 
-struct served *served_free(struct served *served)
+static void free_names(struct map *names)
 {
 	const char *key;
 	struct served_name *name;
 	size_t pos;
 
+	map_foreach(names, pos, key, name)
+		free(name);
+	map_free(names);
+}
+
+void served_load_cancel(struct served *served)
+{
+	if (!served->loading)
+		return;
+	free_names(served->loading->names);
+	free(TAKE_PTR(served->loading));
+}
+
+struct served *served_free(struct served *served)
+{
 	if (!served)
 		return NULL;
-	map_foreach(served->names, pos, key, name)
-		free(name);
-	map_free(served->names);
+	served_load_cancel(served);
+	free_names(served->names);
 	free(served);
 	return NULL;
 }
 
-static struct served_name *get_name(struct served *served, const char *name)
+static struct served_name *get_name(struct map *names, const char *name)
 {
-	struct served_name *n = map_find(served->names, name);
+	struct served_name *n = map_find(names, name);
 
 	if (!n) {
 		n = xnew(struct served_name);
-		map_set(served->names, name, n);
+		map_set(names, name, n);
 	}
 	return n;
 }
@@ -69,16 +97,6 @@ static void set_id(struct served_name *name, bool is_rsa, int64_t id)
 		name->rsa_id = id;
 	else
 		name->ecdsa_id = id;
-}
-
-static int on_served(
-	const char *name, int64_t certificate_id, const char *key_type, void *userdata)
-{
-	enum key_type type = key_type_parse(key_type);
-
-	set_id(get_name(userdata, name), type >= 0 && key_type_is_rsa(type),
-		certificate_id);
-	return 0;
 }
 
 static bool has_own(const struct served_name *name)
@@ -102,12 +120,28 @@ static int64_t get_rsa_id(const struct served_name *name)
 	return has_own(name) ? name->rsa_id : name->old_rsa_id;
 }
 
+/* --- reading ------------------------------------------------------------------------------- */
+
+static int on_served(
+	const char *name, int64_t certificate_id, const char *key_type, void *userdata)
+{
+	enum key_type type = key_type_parse(key_type);
+	struct served_name *n = get_name(userdata, name);
+	bool is_rsa = type >= 0 && key_type_is_rsa(type);
+
+	if (is_rsa ? !n->is_rsa_set : !n->is_ecdsa_set)
+		set_id(n, is_rsa, certificate_id);
+	return 0;
+}
+
 static int on_retired(
 	const char *name, int64_t certificate_id, const char *key_type, void *userdata)
 {
 	enum key_type type = key_type_parse(key_type);
 	struct served_name *n = get_name(userdata, name);
 
+	if (n->is_settled)
+		return 0;
 	if (type >= 0 && key_type_is_rsa(type))
 		n->old_rsa_id = certificate_id;
 	else
@@ -115,25 +149,88 @@ static int on_retired(
 	return 0;
 }
 
-int served_load(struct served *served, struct err *err)
+/* A bad row stays one, as long as the walk gets on. */
+static int forgive(int r, const struct store_served_cursor *before,
+	const struct store_served_cursor *now, struct err *err)
 {
-	const char *key;
-	struct served_name *name;
-	size_t pos;
+	if (r != -EUCLEAN)
+		return r;
+	_cleanup_(freep) char *text = err_format(err);
+	log_error(NULL, "%s", text);
+	if (err)
+		err_done(err);
+	return before->slot_id != now->slot_id || before->due_usec != now->due_usec;
+}
+
+static int read_page(struct served *served, struct err *err)
+{
+	struct loading *l = served->loading;
+	const struct store_served_cursor retired = l->retired, before = l->served;
 	int r;
 
-	map_foreach(served->names, pos, key, name)
-		*name = (struct served_name){
-			.was_ecdsa_id = get_ecdsa_id(name),
-			.was_rsa_id = get_rsa_id(name),
-			.is_wanted = name->is_wanted,
-		};
-	r = store_certificate_each_retired(served->store, on_retired, served, err);
-	if (r < 0)
-		return r;
-	return store_certificate_each_served(
-		served->store, SERVED_TARGET, on_served, served, err);
+	if (!l->is_retired_done) {
+		r = store_certificate_page_retired(
+			served->store, &l->retired, on_retired, l->names, err);
+		r = forgive(r, &retired, &l->retired, err);
+		l->is_retired_done = r == 0;
+		return r < 0 ? r : 1;
+	}
+	r = store_certificate_page_served(
+		served->store, &l->served, on_served, l->names, err);
+	return forgive(r, &before, &l->served, err);
 }
+
+/* What was before is remembered in what is new. */
+static void swap_names(struct served *served)
+{
+	struct map *before = served->names;
+	const char *key;
+	struct served_name *was;
+	size_t pos;
+
+	served->names = served->loading->names;
+	served->loading->names = before;
+	map_foreach(before, pos, key, was) {
+		int64_t was_ecdsa_id = get_ecdsa_id(was), was_rsa_id = get_rsa_id(was);
+
+		if (!was->is_wanted && !was_ecdsa_id && !was_rsa_id)
+			continue;
+		struct served_name *now = get_name(served->names, key);
+		now->was_ecdsa_id = was_ecdsa_id;
+		now->was_rsa_id = was_rsa_id;
+		now->is_wanted = was->is_wanted;
+	}
+}
+
+int served_load_step(struct served *served, struct err *err)
+{
+	if (!served->loading) {
+		served->loading = xnew(struct loading);
+		served->loading->names = map_new();
+		served->loading->retired.n = PAGE;
+		served->loading->served.n = PAGE;
+		served->loading->served.target = SERVED_TARGET;
+	}
+	int r = read_page(served, err);
+	if (r == 0)
+		swap_names(served);
+	if (r <= 0)
+		served_load_cancel(served);
+	return r;
+}
+
+int served_load(struct served *served, struct err *err)
+{
+	int r;
+
+	served_load_cancel(served);
+	do
+		r = served_load_step(served, err);
+	while (r > 0);
+	return r;
+}
+
+/* --- what is wanted ------------------------------------------------------------------------ */
 
 void served_follow(struct served *served, const struct conf *conf)
 {
@@ -149,7 +246,7 @@ void served_follow(struct served *served, const struct conf *conf)
 		char *const *list = conf_get_list(domain, "names");
 
 		for (size_t k = 0; list[k]; k++) {
-			name = get_name(served, list[k]);
+			name = get_name(served->names, list[k]);
 			served->n_wanted += name->is_wanted ? 0 : 1;
 			name->is_wanted = true;
 		}
@@ -173,8 +270,14 @@ void served_keep(struct served *served)
 void served_set(
 	struct served *served, char *const *names, bool is_rsa, int64_t certificate_id)
 {
-	for (size_t i = 0; names[i]; i++)
-		set_id(get_name(served, names[i]), is_rsa, certificate_id);
+	for (size_t i = 0; names[i]; i++) {
+		set_id(get_name(served->names, names[i]), is_rsa, certificate_id);
+		if (!served->loading)
+			continue;
+		struct served_name *n = get_name(served->loading->names, names[i]);
+		set_id(n, is_rsa, certificate_id);
+		*(is_rsa ? &n->is_rsa_set : &n->is_ecdsa_set) = true;
+	}
 }
 
 bool served_has_old(const struct served *served, char *const *names)
@@ -189,14 +292,23 @@ bool served_has_old(const struct served *served, char *const *names)
 	return false;
 }
 
+static void settle(struct served_name *name)
+{
+	name->old_ecdsa_id = name->old_rsa_id = 0;
+}
+
 void served_settle(struct served *served, char *const *names)
 {
-	struct served_name *n;
-
 	for (size_t i = 0; names[i]; i++) {
-		n = map_find(served->names, names[i]);
+		struct served_name *n = map_find(served->names, names[i]);
+
 		if (n)
-			n->old_ecdsa_id = n->old_rsa_id = 0;
+			settle(n);
+		if (!served->loading)
+			continue;
+		n = get_name(served->loading->names, names[i]);
+		settle(n);
+		n->is_settled = true;
 	}
 }
 

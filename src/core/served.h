@@ -25,8 +25,13 @@ void served_set_copy(struct served *served, struct last_good *copy);
 
 /* The certificates in force, as the store has them. May be called again. A name whose slot
  * was replaced by another (key type, domain) goes on with the old certificate until it
- * has one of its own. */
+ * has one of its own. A row that is damaged is said and left out. */
 int served_load(struct served *served, struct err *err);
+/* The same in steps, beside the index that is in use until the last one, which takes its
+ * place. 1: there is more to read; 0: it is done. What is set or settled meanwhile stays. */
+int served_load_step(struct served *served, struct err *err);
+/* What has been read by steps so far is dropped. */
+void served_load_cancel(struct served *served);
 /* The names that the configuration wants; others are no longer served. */
 void served_follow(struct served *served, const struct conf *conf);
 /* And what is served today, wanted or not: its end is not decided yet. */

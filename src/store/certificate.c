@@ -155,6 +155,8 @@ int store_certificate_prune(
 struct walk {
 	store_served_fn *fn;
 	void *userdata;
+	struct store_served_cursor *cursor;
+	int n;
 };
 
 static int visit_names(
@@ -181,33 +183,58 @@ static bool has_long_name(const char *names)
 
 static int on_served(struct store_stmt *q, void *userdata)
 {
+	struct walk *walk = userdata;
 	int64_t id = store_stmt_read_begin(q, "certificate");
+
+	int64_t slot_id = store_stmt_read_id(q);
+	usec_t due_usec = store_stmt_read_usec(q);
+
+	/* Whatever else is wrong with it, the walk gets on. */
+	walk->n++;
+	if (slot_id > 0) {
+		walk->cursor->slot_id = slot_id;
+		walk->cursor->due_usec = due_usec;
+	}
 	_cleanup_(freep) char *names = store_stmt_read_text(q, STORE_NAMES_MAX);
 	_cleanup_(freep) char *key_type = store_stmt_read_text(q, STORE_TEXT_MAX);
 
 	if (names && has_long_name(names))
 		store_stmt_reject(q, "names", "has one that is too long");
 	int r = store_stmt_read_end(q);
-	return r == 0 ? visit_names(names, id, key_type, userdata) : r;
+	return r == 0 ? visit_names(names, id, key_type, walk) : r;
 }
 
-int store_certificate_each_served(struct store *store, const char *target,
-	store_served_fn *fn, void *userdata, struct err *err)
+static int see_page(struct store_stmt *q, struct walk *walk)
 {
-	struct walk walk = { .fn = fn, .userdata = userdata };
+	int r = store_stmt_each(q, on_served, walk);
+
+	return r == 0 ? walk->n > 0 : r;
+}
+
+int store_certificate_page_served(struct store *store,
+	struct store_served_cursor *cursor, store_served_fn *fn, void *userdata,
+	struct err *err)
+{
+	struct walk walk = { .fn = fn, .userdata = userdata, .cursor = cursor };
 	_cleanup_(store_stmt_close) struct store_stmt q;
 
 	store_stmt_open(&q, store, STORE_STMT_CERTIFICATE_EACH_SERVED, err);
-	store_stmt_bind_text(&q, target, STORE_TEXT_MAX);
-	return store_stmt_each(&q, on_served, &walk);
+	store_stmt_bind_text(&q, cursor->target, STORE_TEXT_MAX);
+	store_stmt_bind_int(&q, cursor->slot_id);
+	store_stmt_bind_int(&q, cursor->n);
+	return see_page(&q, &walk);
 }
 
-int store_certificate_each_retired(
-	struct store *store, store_served_fn *fn, void *userdata, struct err *err)
+int store_certificate_page_retired(struct store *store,
+	struct store_served_cursor *cursor, store_served_fn *fn, void *userdata,
+	struct err *err)
 {
-	struct walk walk = { .fn = fn, .userdata = userdata };
+	struct walk walk = { .fn = fn, .userdata = userdata, .cursor = cursor };
 	_cleanup_(store_stmt_close) struct store_stmt q;
 
 	store_stmt_open(&q, store, STORE_STMT_CERTIFICATE_EACH_RETIRED, err);
-	return store_stmt_each(&q, on_served, &walk);
+	store_stmt_bind_int(&q, cursor->slot_id);
+	store_stmt_bind_usec(&q, cursor->due_usec);
+	store_stmt_bind_int(&q, cursor->n);
+	return see_page(&q, &walk);
 }

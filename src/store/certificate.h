@@ -48,13 +48,26 @@ int store_certificate_set_state(struct store *store, int64_t id,
 int store_certificate_prune(
 	struct store *store, int64_t slot_id, unsigned keep, struct err *err);
 /* What is served of each slot: its certificate in force, or the pending one once that is
- * installed at `target` (or is the first). The walk calls fn for each name of each certificate in force: (name, certificate id, key
- * type name), removed slots left out. For the set of served names at start; cheap, no
- * PEM is read. */
+ * installed at `target` (or is the first). The walk calls fn for each name of each
+ * certificate in force: (name, certificate id, key type name), removed slots left out.
+ * For the set of served names; cheap, no PEM is read. */
 typedef int store_served_fn(
 	const char *name, int64_t certificate_id, const char *key_type, void *userdata);
-int store_certificate_each_served(struct store *store, const char *target,
-	store_served_fn *fn, void *userdata, struct err *err);
+
+/* How far such a walk has come. */
+struct store_served_cursor {
+	const char *target; /* borrowed; of what is served */
+	int n;              /* slots at a time */
+	int64_t slot_id;    /* zero at the begin, as due_usec */
+	usec_t due_usec;
+};
+
+/* The next slots. 1: look again; 0: that was all. -EUCLEAN: those of them that can be read
+ * were seen, and if the cursor has moved the walk can go on. */
+int store_certificate_page_served(struct store *store,
+	struct store_served_cursor *cursor, store_served_fn *fn, void *userdata,
+	struct err *err);
 /* The same of removed slots, those that were removed last at the end. */
-int store_certificate_each_retired(
-	struct store *store, store_served_fn *fn, void *userdata, struct err *err);
+int store_certificate_page_retired(struct store *store,
+	struct store_served_cursor *cursor, store_served_fn *fn, void *userdata,
+	struct err *err);

@@ -81,34 +81,6 @@ int store_install_each(struct store *store, int64_t certificate_id,
 	return store_stmt_each(&q, on_row, &walk);
 }
 
-struct walk_of {
-	store_install_of_fn *fn;
-	void *userdata;
-};
-
-/* The slot's id follows what is the install's own. */
-static int on_row_of(struct store_stmt *q, void *userdata)
-{
-	const struct walk_of *walk = userdata;
-	_cleanup_(store_install_done) struct store_install install = { 0 };
-
-	int r = read_install(q, &install);
-	if (r < 0)
-		return r;
-	int64_t slot_id = store_stmt_read_id(q);
-	return walk->fn(slot_id, &install, walk->userdata);
-}
-
-int store_install_each_latest(
-	struct store *store, store_install_of_fn *fn, void *userdata, struct err *err)
-{
-	struct walk_of walk = { .fn = fn, .userdata = userdata };
-	_cleanup_(store_stmt_close) struct store_stmt q;
-
-	store_stmt_open(&q, store, STORE_STMT_INSTALL_EACH_LATEST, err);
-	return store_stmt_each(&q, on_row_of, &walk);
-}
-
 struct keep {
 	char *const *addresses; /* borrowed from the caller */
 	int64_t *removed;       /* owned; ids */

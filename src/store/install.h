@@ -26,12 +26,6 @@ int store_install_save(
 typedef int store_install_fn(const struct store_install *install, void *userdata);
 int store_install_each(struct store *store, int64_t certificate_id,
 	store_install_fn *fn, void *userdata, struct err *err);
-/* Those of every slot's latest certificate: the pending one, else the current; in the
- * order of store_slot_each. */
-typedef int store_install_of_fn(
-	int64_t slot_id, const struct store_install *install, void *userdata);
-int store_install_each_latest(
-	struct store *store, store_install_of_fn *fn, void *userdata, struct err *err);
 /* Removes the rows of a target whose address is not in the NULL-terminated list. */
 int store_install_keep(struct store *store, int64_t certificate_id, const char *target,
 	char *const *addresses, struct err *err);

@@ -244,6 +244,16 @@ static const char revocation[] =
 	") STRICT;"
 	"CREATE INDEX revocation_waiting ON revocation (state) WHERE state = 'waiting';"
 	"PRAGMA user_version = 7;";
+
+/* The index is for walks in pages. Of the table one row at the most: what a person has said
+ * yes to, until all of it is stored. */
+static const char accepted[] =
+	"CREATE INDEX slot_retired ON slot (due_usec, id) WHERE removed = 1;"
+	"CREATE TABLE accepted ("
+	" id INTEGER PRIMARY KEY CHECK (id = 1),"
+	  TEXT(digest)
+	") STRICT;"
+	"PRAGMA user_version = 8;";
 /* clang-format on */
 
 static const struct store_migration migrations[] = {
@@ -254,6 +264,7 @@ static const struct store_migration migrations[] = {
 	{ told },
 	{ pending_key },
 	{ revocation },
+	{ accepted },
 };
 
 const struct store_migration *store_migrate_get_list(unsigned *ret_n)

@@ -28,6 +28,18 @@ void store_slot_done(struct store_slot *slot)
 	*slot = (struct store_slot){ 0 };
 }
 
+void store_slot_copy(struct store_slot *ret, const struct store_slot *slot)
+{
+	*ret = *slot;
+	ret->domain = xstrdup(slot->domain);
+	ret->key_type = xstrdup(slot->key_type);
+	ret->names = xstrdup(slot->names);
+	ret->authority = xstrdup(slot->authority);
+	ret->profile = xstrdup(slot->profile);
+	ret->error = xstrdup(slot->error);
+	ret->challenges = xstrdup(slot->challenges);
+}
+
 static int read_slot(struct store_stmt *q, struct store_slot *ret)
 {
 	_cleanup_(store_slot_done) struct store_slot s = { 0 };
@@ -311,8 +323,18 @@ static int run_forget(
 	_cleanup_(store_stmt_close) struct store_stmt q;
 
 	store_stmt_open(&q, store, id, err);
-	if (id != STORE_STMT_DOMAIN_FORGET)
-		store_stmt_bind_usec(&q, wall_usec);
+	store_stmt_bind_usec(&q, wall_usec);
+	return store_stmt_run(&q);
+}
+
+/* A look at each domain: only when a slot has gone just now. */
+static int forget_domains(struct store *store, struct err *err)
+{
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	if (sqlite3_changes64(store->db) == 0)
+		return 0;
+	store_stmt_open(&q, store, STORE_STMT_DOMAIN_FORGET, err);
 	return store_stmt_run(&q);
 }
 
@@ -323,7 +345,6 @@ int store_slot_forget(struct store *store, usec_t wall_usec, struct err *err)
 		STORE_STMT_SLOT_FORGET_LINKS,
 		STORE_STMT_SLOT_FORGET_CERTIFICATES,
 		STORE_STMT_SLOT_FORGET,
-		STORE_STMT_DOMAIN_FORGET,
 	};
 
 	int r = store_begin(store, err);
@@ -332,5 +353,7 @@ int store_slot_forget(struct store *store, usec_t wall_usec, struct err *err)
 		return r;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
 		r = run_forget(store, steps[i], wall_usec, err);
+	if (r == 0)
+		r = forget_domains(store, err);
 	return store_finish(store, r, err);
 }

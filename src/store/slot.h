@@ -26,6 +26,7 @@ struct store_slot {
 };
 
 void store_slot_done(struct store_slot *slot);
+void store_slot_copy(struct store_slot *ret, const struct store_slot *slot);
 /* 0, STORE_E_NOT_FOUND. */
 int store_slot_load(
 	struct store *store, int64_t id, struct store_slot *ret, struct err *err);
@@ -70,5 +71,5 @@ struct store_slot_count {
 int store_slot_count(
 	struct store *store, struct store_slot_count *ret, struct err *err);
 /* Deletes removed slots whose due time has come, with their certificates and orders, but
- * not while something of them is presented. */
+ * not while something of them is presented; and domains that have no slot any more. */
 int store_slot_forget(struct store *store, usec_t wall_usec, struct err *err);

@@ -107,6 +107,10 @@
 		"DELETE FROM domain WHERE NOT EXISTS" \
 		" (SELECT 1 FROM slot WHERE slot.domain = domain.name)") \
 	\
+	X(ACCEPTED_LOAD, "SELECT id, digest FROM accepted") \
+	X(ACCEPTED_SAVE, "INSERT OR REPLACE INTO accepted (id, digest) VALUES (1, ?)") \
+	X(ACCEPTED_REMOVE, "DELETE FROM accepted") \
+	\
 	X(RENEWAL_LOAD, \
 		"SELECT slot_id, certificate_id, window_start_usec, window_end_usec," \
 		" moment_usec, ask_again_usec, n_early, early_id FROM renewal WHERE slot_id = ?") \
@@ -139,15 +143,20 @@
 		" AND NOT EXISTS (SELECT 1 FROM slot WHERE certificate_id = certificate.id)" \
 		" AND NOT EXISTS (SELECT 1 FROM slot WHERE pending_id = certificate.id)") \
 	X(CERTIFICATE_EACH_SERVED, \
-		"SELECT c.id, c.names, s.key_type FROM slot AS s JOIN certificate AS c" \
+		"SELECT c.id, s.id, 0, c.names, s.key_type" \
+		" FROM slot AS s NOT INDEXED JOIN certificate AS c" \
 		" ON c.id = CASE WHEN s.certificate_id IS NULL OR EXISTS (SELECT 1" \
 		"  FROM install AS i WHERE i.certificate_id = s.pending_id" \
 		"  AND i.target = ? AND i.done_usec > 0)" \
-		" THEN s.pending_id ELSE s.certificate_id END WHERE s.removed = 0" \
-		" ORDER BY s.id") \
+		" THEN s.pending_id ELSE s.certificate_id END" \
+		" WHERE s.removed = 0 AND s.id > ? ORDER BY s.id LIMIT ?") \
 	X(CERTIFICATE_EACH_RETIRED, \
-		"SELECT c.id, c.names, s.key_type FROM slot AS s JOIN certificate AS c" \
-		" ON c.id = s.certificate_id WHERE s.removed = 1 ORDER BY s.due_usec, s.id") \
+		"SELECT c.id, s.id, s.due_usec, c.names, s.key_type" \
+		" FROM slot AS s INDEXED BY slot_retired" \
+		" JOIN certificate AS c ON c.id = s.certificate_id" \
+		" WHERE s.removed = 1 AND s.due_usec >= ?2" \
+		" AND (s.due_usec, s.id) > (?2, ?1)" \
+		" ORDER BY s.due_usec, s.id LIMIT ?3") \
 	\
 	X(ORDER_LOAD, STORE_SQL_ORDER "WHERE id = ?") \
 	X(ORDER_FIND_OPEN, STORE_SQL_ORDER "WHERE slot_id = ? AND finished = 0") \
@@ -186,13 +195,6 @@
 		"SELECT id, certificate_id, target, address, done_usec, proven_usec," \
 		" next_usec, attempts, error, settings FROM install" \
 		" WHERE certificate_id = ? ORDER BY target, address") \
-	/* In the order of SLOT_EACH. */ \
-	X(INSTALL_EACH_LATEST, \
-		"SELECT i.id, i.certificate_id, i.target, i.address, i.done_usec," \
-		" i.proven_usec, i.next_usec, i.attempts, i.error, i.settings, s.id" \
-		" FROM slot s JOIN install i" \
-		" ON i.certificate_id = coalesce(s.pending_id, s.certificate_id)" \
-		" ORDER BY s.domain, s.key_type, s.id, i.id") \
 	X(INSTALL_EACH_ADDRESS, \
 		"SELECT id, address FROM install WHERE certificate_id = ? AND target = ?") \
 	X(INSTALL_REMOVE, "DELETE FROM install WHERE id = ?") \

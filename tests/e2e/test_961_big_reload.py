@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from evilca import EvilCa
 
 from peers.backend import Backend
+from peers.crash import query
 from peers.process import wait_until
 from peers.tls import connect
 
@@ -62,7 +63,6 @@ def start_ca(room):
             ports.take(), room.local_ca.cert_file, room.local_ca.key_file, room.http_port
         )
 
-    room.is_heavy = True  # a reload of so many domains is one turn
     room.ca = room.pebble = room.start_backend(make)
     return room.ca
 
@@ -217,6 +217,9 @@ def test_reloads_in_the_midst_of_orders(busy, record_property):
             "policy default {\n", "policy default {\n    names = %d mail.%d\n"
         )
         daemon.write(all_of_them)
+        plan = daemon.ctl("plan", "--json", timeout=120)
+        assert plan.returncode == 2, plan.stderr
+        assert len(json.loads(plan.stdout)["changes"]) == N - 1
         done = daemon.ctl("reload")
         assert done.returncode == 2 and f"of {N}" in done.stdout + done.stderr
         assert ca.n_processing() == AT_ONCE and ca.ordered() == begun
@@ -253,6 +256,39 @@ def test_reloads_in_the_midst_of_orders(busy, record_property):
     print("worst turn", turn, "KiB", before, rss(daemon))
     assert turn["cpu_usec"] < 10 * 10**6
     assert rss(daemon) < 2 * before + 50 * 1024
+    assert ca.violations == []
+
+
+def n_changed(daemon):
+    return query(daemon, "SELECT count(*) FROM slot WHERE names LIKE '% %'")[0][0]
+
+
+def test_killed_in_the_midst_of_a_reload(busy):
+    """What somebody has said yes to is carried out to its end, and only that."""
+    room, daemon, ca = busy
+    ca.gate.set()
+    wait_until(lambda: len(ca.ordered()) == DUE and ca.n_processing() == 0, "what is due", 120)
+    text = daemon.config().replace(
+        "policy default {\n", "policy default {\n    names = %d mail.%d\n"
+    )
+    with connect(room.imaps_port, name_of(5000)) as session:
+        daemon.write(text)
+        asked = threading.Thread(target=daemon.ctl, args=("reload", "--yes"))
+        asked.start()
+        wait_until(lambda: n_changed(daemon) > 0, "the first portion", 60, step=0.01)
+        daemon.process.kill()
+        asked.join()
+        assert 0 < n_changed(daemon) < N
+        assert talk(session, b"nobody is there")
+        ca.gate.clear()
+        daemon.start(timeout=120)
+        assert n_changed(daemon) == N
+        assert "held" not in daemon.ctl("status", name_of(1)).stdout
+        wait_until(lambda: ca.n_processing() == AT_ONCE, "the first of them", 60)
+        assert once(ca) and len(ca.ordered()) == DUE + AT_ONCE
+        # Another wish is asked about again.
+        daemon.write(text.replace("mail.%d", "smtp.%d"))
+        assert daemon.ctl("reload", timeout=120).returncode == 2
     assert ca.violations == []
 
 

@@ -128,6 +128,30 @@ static void teardown(struct fixture *f)
 	buf_done(&f->rows);
 }
 
+/* --- reloads ----------------------------------------------------------------------------------- */
+
+#define NOT_YET 1000
+
+static void on_reloaded(
+	int r, const struct conf_report *report, const struct err *err, void *userdata)
+{
+	int *told = userdata;
+
+	assert_int_equal(*told, NOT_YET);
+	*told = r;
+}
+
+static int reload(struct fixture *f)
+{
+	int r = NOT_YET;
+	struct reload *handle = manager_reload(f->manager, 0, on_reloaded, &r);
+
+	assert_int_equal(r, NOT_YET);
+	until(f, r != NOT_YET);
+	manager_forget_reload(handle);
+	return r;
+}
+
 /* --- commands ---------------------------------------------------------------------------------- */
 
 static void on_row(const json_t *row, void *userdata)
@@ -401,7 +425,6 @@ static void test_reload_under_account_create(void **state)
 	configure(&f, AUTHORITY, NULL);
 	start(&f);
 	for (unsigned n = 0; n < 5; n++) {
-		_cleanup_(conf_report_done) struct conf_report report;
 		_cleanup_(freep) char *other = xasprintf("authority ca {\n directory = "
 							 "https://127.0.0.1:1/%u\n}\n",
 			n);
@@ -409,8 +432,7 @@ static void test_reload_under_account_create(void **state)
 		for (unsigned i = 0; i < n; i++)
 			turn(&f);
 		configure(&f, other, NULL);
-		conf_report_init(&report);
-		assert_int_equal(manager_reload(f.manager, 0, &report, NULL), 0);
+		assert_int_equal(reload(&f), 0);
 		until(&f, f.is_done);
 		assert_int_equal(f.code, COMMAND_FAILED);
 	}
@@ -617,11 +639,63 @@ static void test_bad_reload_changes_nothing(void **state)
 	teardown(&f);
 }
 
+/* One after the other; who has gone holds up nobody; the last one is put in force. */
+static void test_reloads_queue(void **state)
+{
+	int first = NOT_YET, second = NOT_YET, gone = NOT_YET;
+	struct fixture f;
+
+	setup(&f);
+	configure(&f, AUTHORITY, NULL);
+	start(&f);
+	struct reload *a = manager_reload(f.manager, 0, on_reloaded, &first);
+	struct reload *b = manager_reload(f.manager, 0, on_reloaded, &gone);
+	manager_forget_reload(b);
+	for (unsigned i = 0; i < 3; i++)
+		assert_null(manager_reload(f.manager, 0, NULL, NULL));
+	struct reload *c = manager_reload(f.manager, 0, on_reloaded, &second);
+	until(&f, first != NOT_YET);
+	assert_int_equal(first, 0);
+	assert_int_equal(second, NOT_YET);
+	manager_forget_reload(a);
+	configure(&f, AUTHORITY DOMAIN, NULL);
+	until(&f, second != NOT_YET);
+	manager_forget_reload(c);
+	assert_int_equal(second, 0);
+	assert_int_equal(gone, NOT_YET);
+	assert_int_equal(conf_count_blocks(f.manager->loaded.conf, "domain"), 1);
+	assert_true(list_is_empty(&f.manager->reloads));
+	teardown(&f);
+}
+
+/* Whoever ends it, and at whichever turn: nobody waits for ever, and nothing is lost. */
+static void test_reload_meets_the_end(void **state)
+{
+	for (unsigned n = 0; n < 12; n++) {
+		int r = NOT_YET;
+		struct fixture f;
+
+		setup(&f);
+		configure(&f, AUTHORITY, NULL);
+		start(&f);
+		configure(&f, AUTHORITY DOMAIN, NULL);
+		struct reload *handle = manager_reload(f.manager, 0, on_reloaded, &r);
+		manager_reload(f.manager, 0, NULL, NULL);
+		for (unsigned i = 0; i < n; i++)
+			turn(&f);
+		if (n % 2)
+			manager_stop(f.manager);
+		if (n % 2)
+			assert_true(r == 0 || r == -ESHUTDOWN);
+		manager_forget_reload(handle);
+		teardown(&f);
+	}
+}
+
 /* --- stop ---------------------------------------------------------------------------------------------- */
 
 static void test_stop(void **state)
 {
-	_cleanup_(conf_report_done) struct conf_report report;
 	struct fixture f;
 
 	setup(&f);
@@ -630,10 +704,13 @@ static void test_stop(void **state)
 	until(&f, (run(&f, "events", NULL), f.n_rows > 0));
 	kill(getpid(), SIGTERM);
 	until(&f, f.manager->is_stopping || f.exit_code != TURN_CODE);
-	conf_report_init(&report);
-	assert_int_equal(manager_reload(f.manager, 0, &report, NULL), -ESHUTDOWN);
-	until(&f, f.exit_code != TURN_CODE);
-	assert_int_equal(f.exit_code, 0);
+	int r = NOT_YET;
+	struct reload *handle = manager_reload(f.manager, 0, on_reloaded, &r);
+	int code = TURN_CODE;
+	until(&f, (code = MIN(code, f.exit_code), r == -ESHUTDOWN));
+	manager_forget_reload(handle);
+	until(&f, (code = MIN(code, f.exit_code), code != TURN_CODE));
+	assert_int_equal(code, 0);
 	teardown(&f);
 }
 
@@ -653,6 +730,8 @@ int main(void)
 		cmocka_unit_test(test_start_is_held),
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_bad_reload_changes_nothing),
+		cmocka_unit_test(test_reloads_queue),
+		cmocka_unit_test(test_reload_meets_the_end),
 		cmocka_unit_test(test_stop),
 	};
 

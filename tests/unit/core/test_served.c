@@ -264,6 +264,53 @@ static void test_names(void **state)
 	teardown(&f);
 }
 
+/* Beside the index in use: what is set or settled meanwhile is newer than the store. */
+static void test_load_in_steps(void **state)
+{
+	const unsigned both = LINK_CLIENT_ECDSA | LINK_CLIENT_RSA;
+	struct fixture f;
+	char *const a[] = { (char *)"a.test", NULL };
+	char *const new[] = { (char *)"new.test", NULL };
+	unsigned n = 0;
+	int r;
+
+	setup(&f);
+	int64_t old = add_certificate(&f, "a.test", "rsa-2048", "a.test");
+	remove_slot(&f, "a.test", "rsa-2048");
+	int64_t id = add_certificate(&f, "a.test", "ecdsa-p256", "a.test");
+	for (unsigned i = 0; i < 100; i++) {
+		_cleanup_(freep) char *name = xasprintf("x%u.test", i);
+		add_certificate(&f, name, "ecdsa-p256", name);
+	}
+	served_follow(f.served, f.conf);
+	assert_int_equal(served_load(f.served, NULL), 0);
+	assert_true(served_has_old(f.served, a));
+	assert_int_equal(served_load_step(f.served, NULL), 1);
+	served_set(f.served, a, false, 4711);
+	served_set(f.served, new, true, 4712);
+	served_settle(f.served, a);
+	do {
+		assert_int_equal(served_choose(f.served, "a.test", both), 4711);
+		assert_int_equal(served_choose(f.served, "new.test", both), 4712);
+		n++;
+		r = served_load_step(f.served, NULL);
+	} while (r == 1);
+	assert_int_equal(r, 0);
+	assert_true(n > 3);
+	assert_int_equal(served_choose(f.served, "a.test", both), 4711);
+	assert_int_equal(served_choose(f.served, "new.test", both), 4712);
+	assert_false(served_has_old(f.served, a));
+
+	/* and another one that is begun and dropped changes nothing */
+	assert_int_equal(served_load_step(f.served, NULL), 1);
+	served_load_cancel(f.served);
+	assert_int_equal(served_choose(f.served, "a.test", both), 4711);
+	assert_int_equal(served_load(f.served, NULL), 0);
+	assert_int_equal(served_choose(f.served, "a.test", both), id);
+	assert_true(id != old && served_has_old(f.served, a));
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +319,7 @@ int main(void)
 		test_with_log(test_replaced_names),
 		test_with_log(test_row_has_gone),
 		test_with_log(test_names),
+		test_with_log(test_load_in_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,10 +6,12 @@
 #include "core/settings.h"
 #include "core/slots.h"
 #include "link/message.h"
+#include "store/accepted.h"
 #include "store/account.h"
 #include "store/certificate.h"
 #include "store/order.h"
 #include "tests/lib/test_log.h"
+#include "util/buf.h"
 #include "util/mem.h"
 
 #define NOW ((usec_t)1800000000 * USEC_PER_SEC)
@@ -182,6 +184,116 @@ static void test_removed_comes_back(void **state)
 	close_fixture(&f);
 }
 
+/* --- in portions --------------------------------------------------------------------------- */
+
+#define N_MANY 3000 /* more than fits into a portion */
+
+static char *format_many(const char *more)
+{
+	struct buf text = BUF_INIT(1024 * 1024);
+
+	buf_append_str(&text, HEAD);
+	for (unsigned i = 0; i < N_MANY; i++)
+		(void)buf_printf(&text, "domain d%04u.test {\n%s}\n", i, more);
+	return buf_steal(&text);
+}
+
+static struct plan *make_plan(struct fixture *f, const char *text)
+{
+	struct plan *plan = NULL;
+
+	load(f, text);
+	assert_int_equal(plan_new(&plan, f->store, f->conf, NOW, NULL), 0);
+	return plan;
+}
+
+static struct slots_following *begin(struct fixture *f, const struct plan *plan)
+{
+	const struct slots_params params = {
+		.store = f->store,
+		.conf = f->conf,
+		.plan = plan,
+		.is_accepted = true,
+		.wall_now_usec = NOW + 1,
+	};
+
+	return slots_following_new(&params);
+}
+
+static unsigned finish(struct slots_following *following)
+{
+	unsigned n = 0;
+	int r;
+
+	do {
+		r = slots_following_step(following, NULL);
+		n++;
+	} while (r == 1);
+	assert_int_equal(r, 0);
+	return n;
+}
+
+/* What a job has stored between the plan and its turn stays. */
+static void test_jobs_go_on(void **state)
+{
+	struct fixture f;
+	_cleanup_(freep) char *before = format_many("");
+	_cleanup_(freep) char *after = format_many(" profile = short\n");
+	struct store_slot slot = { 0 };
+
+	open_fixture(&f);
+	follow(&f, before, NOW);
+	_cleanup_(plan_freep) struct plan *plan = make_plan(&f, after);
+	assert_int_equal(plan->count[PLAN_CHANGE], N_MANY);
+	_cleanup_(slots_following_freep) struct slots_following *following =
+		begin(&f, plan);
+	assert_int_equal(slots_following_step(following, NULL), 1);
+	assert_true(store_accepted_is(f.store, plan->digest));
+	assert_int_equal(
+		store_slot_find(f.store, "d2999.test", "ecdsa-p256", &slot, NULL), 0);
+	assert_null(slot.profile);
+	xstrset(&slot.challenges, "by http-01");
+	assert_int_equal(store_slot_save(f.store, &slot, NULL), 0);
+	store_slot_done(&slot);
+	assert_true(finish(following) > 1);
+	assert_change(*slots_following_get_change(following), 0, N_MANY, 0);
+	assert_int_equal(
+		store_slot_find(f.store, "d2999.test", "ecdsa-p256", &slot, NULL), 0);
+	assert_string_equal(slot.profile, "short");
+	assert_string_equal(slot.challenges, "by http-01");
+	assert_int_equal(slot.due_usec, NOW + 1);
+	store_slot_done(&slot);
+	assert_false(store_accepted_is(f.store, plan->digest));
+	close_fixture(&f);
+}
+
+/* A death between two portions: what was said yes to is known again. */
+static void test_the_rest_is_made_up_for(void **state)
+{
+	struct fixture f;
+	_cleanup_(freep) char *before = format_many("");
+	_cleanup_(freep) char *after = format_many(" profile = short\n");
+
+	open_fixture(&f);
+	follow(&f, before, NOW);
+	_cleanup_(plan_freep) struct plan *plan = make_plan(&f, after);
+	struct slots_following *following = begin(&f, plan);
+	assert_int_equal(slots_following_step(following, NULL), 1);
+	slots_following_free(following);
+	_cleanup_(plan_freep) struct plan *rest = make_plan(&f, after);
+	assert_in_range(rest->count[PLAN_CHANGE], 1, N_MANY - 1);
+	assert_true(store_accepted_is(f.store, rest->digest));
+	_cleanup_(plan_freep) struct plan *other = make_plan(&f, before);
+	assert_false(store_accepted_is(f.store, other->digest));
+	load(&f, after);
+	following = begin(&f, rest);
+	finish(following);
+	slots_following_free(following);
+	_cleanup_(plan_freep) struct plan *none = make_plan(&f, after);
+	assert_int_equal(none->n, 0);
+	close_fixture(&f);
+}
+
 /* --- after a crash ------------------------------------------------------------------------- */
 
 static void add_account(struct fixture *f)
@@ -280,6 +392,8 @@ int main(void)
 		test_with_log(test_changed_is_due),
 		test_with_log(test_key_types_are_slots),
 		test_with_log(test_removed_comes_back),
+		test_with_log(test_jobs_go_on),
+		test_with_log(test_the_rest_is_made_up_for),
 		test_with_log(test_recover),
 		test_with_log(test_served_choice),
 	};

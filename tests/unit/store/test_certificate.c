@@ -162,6 +162,17 @@ static void install(
 	assert_int_equal(store_install_save(store, &row, NULL), 0);
 }
 
+static int see_served(struct store *store, int n, char *text, struct err *err)
+{
+	struct store_served_cursor cursor = { .target = "front", .n = n };
+	int r;
+
+	do
+		r = store_certificate_page_served(store, &cursor, on_name, text, err);
+	while (r == 1);
+	return r;
+}
+
 static void test_each_served(void **state)
 {
 	struct store_fixture *f = *state;
@@ -185,16 +196,17 @@ static void test_each_served(void **state)
 	/* Installed elsewhere is not what the front serves. */
 	install(f->store, b2, "files", true);
 	install(f->store, b2, "front", false);
-	assert_int_equal(
-		store_certificate_each_served(f->store, "front", on_name, text, NULL),
-		0);
+	assert_int_equal(see_served(f->store, 100, text, NULL), 0);
 	assert_string_equal(text, "x.test=1/ecdsa-p256 y.test=1/ecdsa-p256 "
 				  "old.test=2/ecdsa-p256 first.test=5/ecdsa-p256 ");
+	for (int n = 1; n < 5; n++) {
+		char same[1024] = "";
+		assert_int_equal(see_served(f->store, n, same, NULL), 0);
+		assert_string_equal(same, text);
+	}
 	install(f->store, b2, "front", true);
 	text[0] = '\0';
-	assert_int_equal(
-		store_certificate_each_served(f->store, "front", on_name, text, NULL),
-		0);
+	assert_int_equal(see_served(f->store, 100, text, NULL), 0);
 	assert_string_equal(text,
 		"x.test=1/ecdsa-p256 y.test=1/ecdsa-p256 new.test=3/ecdsa-p256 "
 		"first.test=5/ecdsa-p256 ");
@@ -202,9 +214,7 @@ static void test_each_served(void **state)
 	store_fixture_sql(f->store,
 		"UPDATE certificate SET names = printf('%.*c', 254, 'x') WHERE id = 1");
 	text[0] = '\0';
-	assert_int_equal(
-		store_certificate_each_served(f->store, "front", on_name, text, &err),
-		-EUCLEAN);
+	assert_int_equal(see_served(f->store, 100, text, &err), -EUCLEAN);
 	store_fixture_expect_error(
 		&err, "certificate 1: names has one that is too long");
 	assert_string_equal(text, "new.test=3/ecdsa-p256 first.test=5/ecdsa-p256 ");
@@ -212,10 +222,62 @@ static void test_each_served(void **state)
 	store_fixture_sql(f->store,
 		"UPDATE certificate SET names = 'stop.test not.test' WHERE id = 1");
 	text[0] = '\0';
-	assert_int_equal(
-		store_certificate_each_served(f->store, "front", on_name, text, &err),
-		5);
+	assert_int_equal(see_served(f->store, 100, text, &err), 5);
 	assert_string_equal(text, "stop.test=1/ecdsa-p256 ");
+}
+
+static void test_pages_with_bad_rows(void **state)
+{
+	struct store_fixture *f = *state;
+	struct store_served_cursor cursor = { .target = "front", .n = 1 };
+	char text[1024] = "";
+	int64_t a = store_fixture_slot(f->store, "a.test");
+	int64_t b = store_fixture_slot(f->store, "b.test");
+
+	put(f->store, a, store_fixture_certificate(f->store, a, "a.test", 1), 0, false);
+	put(f->store, b, store_fixture_certificate(f->store, b, "b.test", 1), 0, false);
+	store_fixture_sql(f->store,
+		"UPDATE certificate SET names = printf('%.*c', 254, 'x') WHERE id = 1");
+	assert_int_equal(
+		store_certificate_page_served(f->store, &cursor, on_name, text, NULL),
+		-EUCLEAN);
+	assert_int_equal(cursor.slot_id, a);
+	assert_int_equal(
+		store_certificate_page_served(f->store, &cursor, on_name, text, NULL),
+		1);
+	assert_string_equal(text, "b.test=2/ecdsa-p256 ");
+}
+
+/* Slots that were removed, the last one at the end. */
+static void test_retired(void **state)
+{
+	static const int due[] = { 30, 10, 20, 10 };
+	struct store_fixture *f = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(due); i++) {
+		_cleanup_(freep) char *name = xasprintf("d%u.test", i);
+		int64_t id = store_fixture_slot(f->store, name);
+		put(f->store, id, store_fixture_certificate(f->store, id, name, 1), 0,
+			true);
+		assert_int_equal(store_slot_set_due(f->store, id, due[i], NULL), 0);
+	}
+	for (int n = 1; n < 6; n++) {
+		struct store_served_cursor cursor = { .n = n };
+		char text[1024] = "";
+		int r;
+
+		do
+			r = store_certificate_page_retired(
+				f->store, &cursor, on_name, text, NULL);
+		while (r == 1);
+		assert_int_equal(r, 0);
+		assert_string_equal(text, "d1.test=2/ecdsa-p256 d3.test=4/ecdsa-p256 "
+					  "d2.test=3/ecdsa-p256 d0.test=1/ecdsa-p256 ");
+	}
+	_cleanup_(freep) char *plan =
+		store_fixture_explain(f->store, STORE_STMT_CERTIFICATE_EACH_RETIRED);
+	assert_non_null(strstr(plan, "slot_retired"));
+	assert_null(strstr(plan, "TEMP B-TREE"));
 }
 
 static void test_served_reads_no_pem(void **state)
@@ -225,6 +287,8 @@ static void test_served_reads_no_pem(void **state)
 		store_fixture_explain(f->store, STORE_STMT_CERTIFICATE_EACH_SERVED);
 
 	assert_null(strstr(plan, "certificate_pem"));
+	assert_null(strstr(plan, "TEMP B-TREE"));
+	assert_non_null(strstr(plan, "SEARCH s USING INTEGER PRIMARY KEY"));
 	assert_non_null(strstr(plan, "SEARCH c USING INTEGER PRIMARY KEY"));
 	_cleanup_(freep) char *prune =
 		store_fixture_explain(f->store, STORE_STMT_CERTIFICATE_PRUNE);
@@ -238,6 +302,8 @@ int main(void)
 		test_with_store(test_all_or_nothing),
 		test_with_store(test_prune),
 		test_with_store(test_each_served),
+		test_with_store(test_pages_with_bad_rows),
+		test_with_store(test_retired),
 		test_with_store(test_served_reads_no_pem),
 	};
 

@@ -109,51 +109,6 @@ static void test_settings_stay(void **state)
 		1);
 }
 
-static int on_latest(int64_t slot_id, const struct store_install *i, void *userdata)
-{
-	char *text = userdata;
-	size_t len = strlen(text);
-
-	snprintf(text + len, 512 - len, "%d %s ", (int)slot_id, i->target);
-	return 0;
-}
-
-static void set_certificates(
-	struct store *store, int64_t slot_id, int64_t current, int64_t pending)
-{
-	struct store_slot slot = { 0 };
-
-	assert_int_equal(store_slot_load(store, slot_id, &slot, NULL), 0);
-	slot.certificate_id = current;
-	slot.pending_id = pending;
-	assert_int_equal(store_slot_save(store, &slot, NULL), 0);
-	store_slot_done(&slot);
-}
-
-static void test_latest(void **state)
-{
-	struct store_fixture *f = *state;
-	int64_t b = store_fixture_slot(f->store, "b.org");
-	int64_t a = store_fixture_slot(f->store, "a.org");
-	int64_t of_a = store_fixture_certificate(f->store, a, "a.test", 1);
-	int64_t new_a = store_fixture_certificate(f->store, a, "a.test", 2);
-	int64_t of_b = store_fixture_certificate(f->store, b, "b.test", 1);
-	char text[512] = "", wanted[512];
-
-	store_fixture_slot(f->store, "c.org");
-	save(f->store, of_b, "of-b", "");
-	save(f->store, of_a, "of-a", "");
-	save(f->store, new_a, "new-a", "");
-	set_certificates(f->store, a, of_a, new_a);
-	set_certificates(f->store, b, of_b, 0);
-	assert_int_equal(store_install_each_latest(f->store, on_latest, text, NULL), 0);
-	snprintf(wanted, sizeof(wanted), "%d new-a %d of-b ", (int)a, (int)b);
-	assert_string_equal(text, wanted);
-	_cleanup_(freep) char *plan =
-		store_fixture_explain(f->store, STORE_STMT_INSTALL_EACH_LATEST);
-	assert_non_null(strstr(plan, "slot_domain"));
-}
-
 static void test_bad_row(void **state)
 {
 	struct store_fixture *f = *state;
@@ -178,7 +133,6 @@ int main(void)
 		test_with_store(test_round_trip),
 		test_with_store(test_keep),
 		test_with_store(test_settings_stay),
-		test_with_store(test_latest),
 		test_with_store(test_bad_row),
 	};
 
