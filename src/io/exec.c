@@ -10,11 +10,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,8 +23,6 @@
 #define DEADLINE_DEFAULT (60 * USEC_PER_SEC)
 #define OUTPUT_DEFAULT   (16 * 1024)
 #define GRACE_USEC       (2 * USEC_PER_SEC)
-/* A killed process is gone at once, unless it hangs in the kernel. */
-#define REAP_WAIT_MSEC 100
 /* Reads of what is left when it has ended. */
 #define READS_AT_END 64
 
@@ -128,17 +124,6 @@ static void kill_group(struct exec *op, int signo)
 		kill(-op->pid, signo);
 }
 
-/* Not for long: one that hangs in the kernel stays a zombie of ours. */
-static void reap(pid_t pid)
-{
-	_cleanup_(closep) int fd = pidfd_open(pid, 0);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	if (fd >= 0)
-		poll(&p, 1, REAP_WAIT_MSEC);
-	waitpid(pid, NULL, WNOHANG);
-}
-
 struct exec *exec_cancel(struct exec *op)
 {
 	if (!op)
@@ -146,7 +131,7 @@ struct exec *exec_cancel(struct exec *op)
 	kill_group(op, SIGKILL);
 	exec_release(op);
 	if (op->pid > 0)
-		reap(op->pid);
+		loop_child_bury(op->loop, op->pid);
 	buf_done(&op->output);
 	free(op->program);
 	free(op);

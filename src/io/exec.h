@@ -40,6 +40,6 @@ typedef void exec_done_fn(const struct exec_result *result, void *userdata);
 
 int exec_start(struct exec **ret, struct loop *loop, const struct exec_params *params,
 	exec_done_fn *done, void *userdata, struct err *err);
-/* Kills the process group and reaps it without calling back. */
+/* Kills the process group, and leaves it to the loop to reap it; without calling back. */
 struct exec *exec_cancel(struct exec *op);
 DEFINE_CLEANUP(struct exec *, exec_cancel)

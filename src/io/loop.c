@@ -48,7 +48,10 @@ bool loop_portion_is_over(const struct loop_portion *portion)
 
 struct loop *loop_free(struct loop *loop)
 {
-	return loop ? loop->ops->free(loop) : NULL;
+	if (!loop)
+		return NULL;
+	loop_child_reap_buried(loop);
+	return loop->ops->free(loop);
 }
 
 int loop_run(struct loop *loop, struct err *err)

@@ -148,3 +148,5 @@ int loop_child_add(struct loop_child **ret, struct loop *loop, pid_t pid,
 int loop_child_name(struct loop_child **child, const char *name, int r);
 struct loop_child *loop_child_free(struct loop_child *child);
 DEFINE_CLEANUP(struct loop_child *, loop_child_free)
+/* One that was killed: the loop reaps it when it has ended, or when the loop is freed. */
+void loop_child_bury(struct loop *loop, pid_t pid);

@@ -4,6 +4,7 @@
  * there is none (valgrind 3.19 knows no pidfd_open), the child is looked at by a timer.
  */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -14,7 +15,11 @@
 
 #define LOOK_USEC (20 * USEC_PER_MSEC)
 
+/* A killed process is gone at once, unless it hangs in the kernel. */
+#define REAP_WAIT_MSEC 100
+
 struct loop_child {
+	struct loop_child *next; /* of the buried ones */
 	pid_t pid;
 	int fd;                   /* owned; the pidfd; -1: there is none */
 	struct loop_io *io;       /* owned; NULL once it was reported */
@@ -102,4 +107,62 @@ struct loop_child *loop_child_free(struct loop_child *child)
 		close(child->fd);
 	free(child);
 	return NULL;
+}
+
+/* --- those that nobody waits for ----------------------------------------------------------- */
+
+static bool is_reaped(pid_t pid)
+{
+	return waitpid(pid, NULL, WNOHANG) != 0;
+}
+
+/* Not for long: one that hangs in the kernel stays a zombie of ours. */
+static void wait_shortly(pid_t pid, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (is_reaped(pid))
+		return;
+	poll(&p, fd >= 0, REAP_WAIT_MSEC);
+	is_reaped(pid);
+}
+
+static void on_buried(pid_t pid, int status, void *userdata)
+{
+	struct loop *loop = userdata;
+
+	for (struct loop_child **p = &loop->buried; *p; p = &(*p)->next) {
+		struct loop_child *child = *p;
+
+		if (child->pid != pid)
+			continue;
+		*p = child->next;
+		loop_child_free(child);
+		return;
+	}
+}
+
+void loop_child_bury(struct loop *loop, pid_t pid)
+{
+	struct loop_child *child = NULL;
+
+	if (is_reaped(pid))
+		return;
+	if (loop_child_new(&child, loop, pid, on_buried, loop, NULL) < 0) {
+		wait_shortly(pid, -1);
+		return;
+	}
+	child->next = loop->buried;
+	loop->buried = child;
+}
+
+void loop_child_reap_buried(struct loop *loop)
+{
+	while (loop->buried) {
+		struct loop_child *child = loop->buried;
+
+		loop->buried = child->next;
+		wait_shortly(child->pid, child->fd);
+		loop_child_free(child);
+	}
 }

@@ -45,6 +45,8 @@ struct loop_ops {
 
 struct loop {
 	const struct loop_ops *ops; /* static */
+	struct loop_child
+		*buried; /* owned; children that were killed, not reaped yet */
 };
 
 /* First member of each make's sources. */
@@ -66,6 +68,9 @@ struct loop_defer {
 struct loop_wall_watch {
 	struct loop *loop; /* borrowed; outlives the source */
 };
+
+/* loop_child.c: the last look at children that were killed, before the loop goes. */
+void loop_child_reap_buried(struct loop *loop);
 
 /* The real clocks. */
 usec_t loop_clock_monotonic(void);

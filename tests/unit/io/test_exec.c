@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "io/atomic_file.h"
@@ -192,6 +193,37 @@ static void test_cancel(void **state)
 	run_done(&run);
 }
 
+static bool has_children(void)
+{
+	siginfo_t info;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* Many at once, of which none is left when the loop has run, or has gone. */
+static void test_cancelled_are_reaped(void **state)
+{
+	for (unsigned is_run = 0; is_run < 2; is_run++) {
+		struct exec_params params = { .argv = SH("exec sleep 60") };
+		struct run run[8] = { 0 };
+
+		run_start(&run[0], &params);
+		for (unsigned i = 1; i < ARRAY_SIZE(run); i++)
+			assert_int_equal(exec_start(&run[i].op, run[0].loop, &params,
+						 on_done, &run[i], NULL),
+				0);
+		assert_true(has_children());
+		for (unsigned i = 0; i < ARRAY_SIZE(run); i++)
+			run[i].op = exec_cancel(run[i].op);
+		for (unsigned i = 0; is_run && i < 200 && has_children(); i++)
+			assert_int_equal(run_for(run[0].loop, 5000), 1);
+		if (is_run)
+			assert_false(has_children());
+		run_done(&run[0]);
+		assert_false(has_children());
+	}
+}
+
 static void test_relative_path(void **state)
 {
 	_cleanup_(loop_freep) struct loop *loop = NULL;
@@ -211,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_deadline_kills_all),
 		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_cancelled_are_reaped),
 		cmocka_unit_test(test_relative_path),
 	};
 
