@@ -43,9 +43,8 @@ static int check_chain(
 	return cert_chain_check(chain, &check, err);
 }
 
-/* With the very octets that will be handed out. */
-static int rehearse(
-	const struct issued_params *p, const char *chain_pem, struct err *err)
+static int rehearse(const struct issued_params *p, enum tls_version version,
+	const char *chain_pem, struct err *err)
 {
 	_cleanup_(tls_context_unrefp) struct tls_context *context = NULL;
 	_cleanup_(strv_freep) char **names = strv_split(p->slot->names);
@@ -53,7 +52,7 @@ static int rehearse(
 	int r = tls_context_new(&context, chain_pem, key_pem, err);
 
 	if (r >= 0)
-		r = tls_context_rehearse(context, names[0], err);
+		r = tls_context_rehearse(context, version, names[0], err);
 	if (r >= 0)
 		return 0;
 	if (err) /* it came from the CA like this, and would come again */
@@ -149,19 +148,35 @@ static int end_transaction(struct store *store, struct store_slot *slot,
 	return r;
 }
 
+/* *ret_pem: the very octets that will be handed out. */
+static int check(const struct issued_params *params, enum tls_version version,
+	struct cert_chain **ret_chain, char **ret_pem, struct err *err)
+{
+	int r = cert_chain_parse_pem(
+		ret_chain, params->chain_pem, params->chain_len, err);
+
+	if (r >= 0)
+		r = check_chain(params, *ret_chain, err);
+	if (r >= 0)
+		r = cert_chain_format_pem(*ret_chain, ret_pem, err);
+	return r < 0 ? r : rehearse(params, version, *ret_pem, err);
+}
+
+int issued_check(const struct issued_params *params, struct err *err)
+{
+	_cleanup_(cert_chain_freep) struct cert_chain *chain = NULL;
+	_cleanup_(freep) char *chain_pem = NULL;
+
+	return check(params, TLS_VERSION_13, &chain, &chain_pem, err);
+}
+
 int issued_take(struct store_certificate *ret, const struct issued_params *params,
 	struct err *err)
 {
 	_cleanup_(cert_chain_freep) struct cert_chain *chain = NULL;
 	_cleanup_(freep) char *chain_pem = NULL;
-	int r = cert_chain_parse_pem(&chain, params->chain_pem, params->chain_len, err);
+	int r = check(params, TLS_VERSION_12, &chain, &chain_pem, err);
 
-	if (r >= 0)
-		r = check_chain(params, chain, err);
-	if (r >= 0)
-		r = cert_chain_format_pem(chain, &chain_pem, err);
-	if (r >= 0)
-		r = rehearse(params, chain_pem, err);
 	if (r >= 0)
 		r = store_begin(params->store, err);
 	if (r < 0)

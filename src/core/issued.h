@@ -19,7 +19,11 @@ struct issued_params {
 	bool is_wanted; /* the operator asked: it need not end later than the current */
 };
 
-/* Fills *ret, which was empty. < 0: nothing was stored, *ret is empty, the slot is what
+/* What comes before issued_take, in a turn of its own: all checks, and the rehearsal of a
+ * TLS 1.3 handshake. The same errors; nothing is stored. */
+int issued_check(const struct issued_params *params, struct err *err);
+/* The same checks, the rehearsal of a TLS 1.2 handshake, and what is stored.
+ * Fills *ret, which was empty. < 0: nothing was stored, *ret is empty, the slot is what
  * it was; the error is in the operator's words, and of kind ERR_CA if the same would come
  * again from this order. */
 int issued_take(struct store_certificate *ret, const struct issued_params *params,

@@ -58,6 +58,7 @@ static const char *const state_names[] = {
 	[JOB_INTENT]       = "making a key",
 	[JOB_ORDER]        = "ordering",
 	[JOB_ISSUED]       = "checking what was issued",
+	[JOB_TAKE]         = "storing what was issued",
 	[JOB_INSTALL]      = "installing",
 	[JOB_PROVE]        = "proving",
 	[JOB_SERVED]       = "served",
@@ -224,7 +225,6 @@ static void step_place(struct job *job)
 static void step_issued(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
-	char date[USEC_RFC3339_MAX];
 
 	/* By a wrong clock it would be rejected; the order stands and will be taken up. */
 	if (job_check_clock(job, CLOCK_WATCH_SETTLED, &err) < 0) {
@@ -232,6 +232,19 @@ static void step_issued(struct job *job)
 		job_hold_for_clock(job, &err);
 		return;
 	}
+	if (job_check_chain(job, &err) < 0) {
+		job_fail(job, &err);
+		return;
+	}
+	job_set_state(job, JOB_TAKE);
+	job_step(job);
+}
+
+static void step_take(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	char date[USEC_RFC3339_MAX];
+
 	if (job_take_chain(job, &err) < 0) {
 		job_fail(job, &err);
 		return;
@@ -421,6 +434,7 @@ static void (*const steps[])(struct job *job) = {
 	[JOB_INTENT]       = job_step_intent,
 	[JOB_ORDER]        = job_step_order,
 	[JOB_ISSUED]       = step_issued,
+	[JOB_TAKE]         = step_take,
 	[JOB_INSTALL]      = step_install,
 	[JOB_PROVE]        = step_prove,
 	[JOB_SERVED]       = step_served,

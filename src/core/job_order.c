@@ -189,9 +189,9 @@ void job_step_order(struct job *job)
 		job_fail(job, &err);
 }
 
-int job_take_chain(struct job *job, struct err *err)
+static struct issued_params get_issued_params(struct job *job)
 {
-	struct issued_params params = {
+	return (struct issued_params){
 		.store = job->env->store,
 		.slot = &job->slot,
 		.current = &job->current,
@@ -202,17 +202,33 @@ int job_take_chain(struct job *job, struct err *err)
 		.is_wanted = (job->flags & JOB_FORCED) ||
 			     job_is_unwanted(job, &job->current),
 	};
+}
+
+static int refuse_chain(struct job *job, int r, struct err *err)
+{
+	/* What the CA got wrong would come again; what we could not store may be taken
+	 * up by the next job, without a new order. */
+	if (err->kind == ERR_CA)
+		finish_order(job);
+	return err_wrap(err, r, "what the CA has issued is not taken");
+}
+
+int job_check_chain(struct job *job, struct err *err)
+{
+	struct issued_params params = get_issued_params(job);
+	int r = issued_check(&params, err);
+
+	return r < 0 ? refuse_chain(job, r, err) : 0;
+}
+
+int job_take_chain(struct job *job, struct err *err)
+{
+	struct issued_params params = get_issued_params(job);
 
 	store_certificate_done(&job->issued);
 	job->issued = (struct store_certificate){ 0 };
 	if (*solver_get_note(job->solver))
 		xstrset(&job->slot.challenges, solver_get_note(job->solver));
 	int r = issued_take(&job->issued, &params, err);
-	if (r >= 0)
-		return 0;
-	/* What the CA got wrong would come again; what we could not store may be taken
-	 * up by the next job, without a new order. */
-	if (err->kind == ERR_CA)
-		finish_order(job);
-	return err_wrap(err, r, "what the CA has issued is not taken");
+	return r < 0 ? refuse_chain(job, r, err) : 0;
 }

@@ -15,7 +15,8 @@ enum job_state {
 	JOB_PLACE,        /* waiting for a place among max_orders */
 	JOB_INTENT,       /* finding the open one, or making a key for a new one */
 	JOB_ORDER,        /* the order is under way */
-	JOB_ISSUED,       /* checking and storing what came */
+	JOB_ISSUED,       /* checking what came */
+	JOB_TAKE,         /* storing it */
 	JOB_INSTALL,      /* handing it to each target */
 	JOB_PROVE,        /* shaking hands with each address */
 	JOB_SERVED,       /* seen everywhere */
@@ -88,7 +89,8 @@ char *job_format_predecessor(const struct job *job);
 int job_check_clock(const struct job *job, unsigned flags, struct err *err);
 void job_step_intent(struct job *job);
 void job_step_order(struct job *job);
-/* Checks and stores what was issued, in one transaction: job->issued. */
+/* Checks what was issued; checks the rest and stores it, in one transaction: job->issued. */
+int job_check_chain(struct job *job, struct err *err);
 int job_take_chain(struct job *job, struct err *err);
 
 /* --- job_end.c --- */

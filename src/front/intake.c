@@ -13,8 +13,9 @@ int intake_pushed(struct front *front, const struct link_context *m, struct err 
 	if (m->certificate_id == 0)
 		return err_set(err, -EINVAL, "a push without a certificate");
 	int r = tls_context_new(&context, m->chain_pem, m->key_pem, err);
+	/* The manager has rehearsed the other version, with the same octets. */
 	if (r == 0)
-		r = tls_context_rehearse(context, m->name, err);
+		r = tls_context_rehearse(context, TLS_VERSION_13, m->name, err);
 	if (r == 0)
 		cache_put(front->cache, m->name, context, 0);
 	return r;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The rehearsal (promise 1): before a context is installed, a client and a server of
- * this process shake hands with it, once by TLS 1.3 and once by TLS 1.2, over two queues
- * of octets. It finds what no look at the certificate finds: a private key that does not
+ * this process shake hands with it, by TLS 1.3 and by TLS 1.2, over two queues of octets. It finds what no look at the certificate finds: a private key that does not
  * belong to its public half, or a chain that GnuTLS will not send.
  *
  * The client loads no trust store: whether the chain is good was checked before, and
@@ -235,13 +234,14 @@ static int rehearse_version(struct tls_context *context, const char *name,
 	return r;
 }
 
-int tls_context_rehearse(struct tls_context *context, const char *name, struct err *err)
+int tls_context_rehearse(struct tls_context *context, enum tls_version version,
+	const char *name, struct err *err)
 {
-	int r = rehearse_version(context, name, CLIENT_PRIORITY_13, err);
-	if (r < 0)
-		return err_wrap(err, r, "rehearsal of a TLS 1.3 handshake");
-	r = rehearse_version(context, name, CLIENT_PRIORITY_12, err);
-	if (r < 0)
-		return err_wrap(err, r, "rehearsal of a TLS 1.2 handshake");
-	return 0;
+	const bool is_13 = version == TLS_VERSION_13;
+	int r = rehearse_version(
+		context, name, is_13 ? CLIENT_PRIORITY_13 : CLIENT_PRIORITY_12, err);
+
+	return r < 0 ? err_wrap(err, r, "rehearsal of a TLS 1.%d handshake",
+			       is_13 ? 3 : 2)
+		     : 0;
 }

@@ -83,7 +83,6 @@ class Room:
         self.ca = None  # one of our own instead
         self.is_forgetful = False  # the test takes its state from a daemon
         self.is_damaged = False  # or spoils it
-        self.is_heavy = False  # it asks for more than a turn of the loop may take
         self.daemons = []
         self._to_stop = []
         self._others = {pid for pid, _ in list_children(os.getpid())}

@@ -44,8 +44,7 @@ def check(room):
             continue
         problems += check_log(daemon)
         problems += check_modes(daemon)
-        if not room.is_heavy:
-            problems += check_loop(daemon)
+        problems += check_loop(daemon)
         if not os.path.exists(daemon.database) or room.is_damaged:
             continue
         database = sqlite3.connect(daemon.database)

@@ -84,7 +84,6 @@ def test_no_turn_is_long_while_rsa_keys_are_made(room):
 
 def test_killed_while_a_key_is_made(room):
     """The child goes with its manager; the next one makes another key, and one order."""
-    room.is_heavy = True  # the rehearsal has two signatures
     room.start_pebble(PEBBLE_WFE_NONCEREJECT=0)
     daemon = room.postseald(room.config(RSA), start=False)
     daemon.start()
@@ -99,7 +98,6 @@ def test_killed_while_a_key_is_made(room):
 
 
 def test_a_key_that_cannot_be_made_is_told(room):
-    room.is_heavy = True
     room.start_pebble()
     daemon = room.postseald(room.config(RSA))
     os.kill(wait_maker(daemon), signal.SIGKILL)

@@ -40,7 +40,7 @@ static void check_placeholder(const char *name, const char *want)
 	assert_true(cert_chain_get_not_after(chain) > now + 10000 * USEC_PER_DAY);
 	/* It can be served. */
 	assert_int_equal(tls_context_new(&context, pem, key_pem, NULL), 0);
-	assert_int_equal(tls_context_rehearse(context, want, NULL), 0);
+	assert_int_equal(tls_context_rehearse(context, TLS_VERSION_13, want, NULL), 0);
 }
 
 static void test_placeholder(void **state)
