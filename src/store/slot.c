@@ -327,13 +327,10 @@ static int run_forget(
 	return store_stmt_run(&q);
 }
 
-/* A look at each domain: only when a slot has gone just now. */
 static int forget_domains(struct store *store, struct err *err)
 {
 	_cleanup_(store_stmt_close) struct store_stmt q;
 
-	if (sqlite3_changes64(store->db) == 0)
-		return 0;
 	store_stmt_open(&q, store, STORE_STMT_DOMAIN_FORGET, err);
 	return store_stmt_run(&q);
 }
@@ -353,7 +350,8 @@ int store_slot_forget(struct store *store, usec_t wall_usec, struct err *err)
 		return r;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
 		r = run_forget(store, steps[i], wall_usec, err);
-	if (r == 0)
+	/* A look at each domain: only when a slot has gone just now. */
+	if (r == 0 && sqlite3_changes64(store->db) > 0)
 		r = forget_domains(store, err);
 	return store_finish(store, r, err);
 }

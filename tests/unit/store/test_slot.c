@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/store_priv.h"
 #include "tests/unit/store/store_fixture.h"
 #include "util/mem.h"
 
@@ -212,6 +213,49 @@ static void test_due(void **state)
 	assert_int_equal(store_slot_list_due(f->store, 101, ids, 0, NULL), 0);
 }
 
+static void remove_slot(struct store *store, int64_t id, usec_t due_usec)
+{
+	struct store_slot s = { 0 };
+
+	assert_int_equal(store_slot_load(store, id, &s, NULL), 0);
+	s.removed = true;
+	s.due_usec = due_usec;
+	assert_int_equal(store_slot_save(store, &s, NULL), 0);
+	store_slot_done(&s);
+}
+
+static int count_rows(struct store *store, const char *sql)
+{
+	int n = -1;
+
+	assert_int_equal(store_exec_int(store, sql, &n, NULL), 0);
+	return n;
+}
+
+/* A slot goes with what hangs on it when its time has come, and then its domain; no
+ * other does. Where nothing goes, nothing is done. */
+static void test_forget(void **state)
+{
+	struct store_fixture *f = *state;
+	int64_t old = store_fixture_slot(f->store, "old.test");
+	int64_t later = store_fixture_slot(f->store, "later.test");
+
+	store_fixture_certificate(f->store, old, "old.test", 5);
+	store_fixture_certificate(f->store, later, "later.test", 5);
+	store_fixture_slot(f->store, "kept.test");
+	assert_int_equal(store_slot_forget(f->store, 100, NULL), 0);
+	remove_slot(f->store, old, 100);
+	remove_slot(f->store, later, 200);
+	assert_int_equal(store_slot_forget(f->store, 99, NULL), 0);
+	assert_int_equal(count_rows(f->store, "SELECT count(*) FROM slot"), 3);
+	assert_int_equal(store_slot_forget(f->store, 100, NULL), 0);
+	assert_int_equal(count_rows(f->store, "SELECT count(*) FROM slot"), 2);
+	assert_int_equal(count_rows(f->store, "SELECT count(*) FROM certificate"), 1);
+	assert_int_equal(count_rows(f->store, "SELECT count(*) FROM domain"), 2);
+	assert_int_equal(store_slot_forget(f->store, 200, NULL), 0);
+	assert_int_equal(count_rows(f->store, "SELECT count(*) FROM domain"), 1);
+}
+
 /* Every third of them is due; their certificates end in the opposite order. */
 static const char many[] =
 	"INSERT INTO domain SELECT 'd' || value FROM"
@@ -281,6 +325,7 @@ int main(void)
 		test_with_store(test_count),
 		test_with_store(test_walk_in_walk),
 		test_with_store(test_due),
+		test_with_store(test_forget),
 		test_with_store(test_many),
 		test_with_store(test_plans),
 	};
