@@ -222,22 +222,30 @@ static void step_place(struct job *job)
 
 /* --- issued: nothing is served that has not passed here (promise 1) ------------------------------------ */
 
+/* By a wrong clock it would be rejected; the order stands and will be taken up. */
+static bool hold_for_clock(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (job_check_clock(job, CLOCK_WATCH_SETTLED, &err) >= 0)
+		return false;
+	job->slot.attempts--;
+	job_hold_for_clock(job, &err);
+	return true;
+}
+
 static void step_issued(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
-	/* By a wrong clock it would be rejected; the order stands and will be taken up. */
-	if (job_check_clock(job, CLOCK_WATCH_SETTLED, &err) < 0) {
-		job->slot.attempts--;
-		job_hold_for_clock(job, &err);
+	if (hold_for_clock(job))
 		return;
-	}
 	if (job_check_chain(job, &err) < 0) {
 		job_fail(job, &err);
 		return;
 	}
 	job_set_state(job, JOB_TAKE);
-	job_step(job);
+	job_step_later(job);
 }
 
 static void step_take(struct job *job)
@@ -245,6 +253,8 @@ static void step_take(struct job *job)
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	char date[USEC_RFC3339_MAX];
 
+	if (hold_for_clock(job))
+		return;
 	if (job_take_chain(job, &err) < 0) {
 		job_fail(job, &err);
 		return;

@@ -290,6 +290,17 @@ static void move(struct fake_loop *l, usec_t usec)
 	l->wall_usec = usec_add(l->wall_usec, usec);
 }
 
+bool fake_loop_run_next(struct loop *loop)
+{
+	struct fake_loop *l = to_loop(loop);
+	usec_t left_usec = next_left(l);
+
+	if (left_usec == USEC_NEVER)
+		return false;
+	move(l, left_usec);
+	return fake_loop_run_one(loop);
+}
+
 void fake_loop_advance(struct loop *loop, usec_t usec)
 {
 	struct fake_loop *l = to_loop(loop);

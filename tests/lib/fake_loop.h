@@ -29,6 +29,8 @@ struct loop *fake_loop_new(void);
 unsigned fake_loop_run_ready(struct loop *loop);
 /* One call only: for tests that stop (or crash) between any two. False: none ready. */
 bool fake_loop_run_one(struct loop *loop);
+/* The same, and when none is ready, time jumps to the next timer first. False: idle. */
+bool fake_loop_run_next(struct loop *loop);
 
 /* Moves both clocks by usec, and calls each timer on the way at its own time. */
 void fake_loop_advance(struct loop *loop, usec_t usec);

@@ -374,8 +374,5 @@ usec_t life_due_in(struct life *f)
 
 void life_run_turn(struct life *f)
 {
-	struct loop *loop = f->loop;
-
-	if (!fake_loop_run_one(loop))
-		fake_loop_advance(loop, usec_sub(fake_loop_next(loop), loop_now(loop)));
+	assert_true(fake_loop_run_next(f->loop));
 }

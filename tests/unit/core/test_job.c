@@ -9,6 +9,8 @@
 #include "store/order.h"
 #include "tests/unit/core/life.h"
 
+#define TURNS_MAX 400
+
 /* --- a good life --------------------------------------------------------------------------- */
 
 static void test_issue(void **state)
@@ -32,6 +34,32 @@ static void test_issue(void **state)
 	assert_int_equal(f.told.n_installed, 1);
 	/* a third of ninety days left, less the hour of back-dating, and some jitter */
 	assert_in_range(life_due_in(&f), 57 * USEC_PER_DAY, 60 * USEC_PER_DAY);
+	life_done(&f);
+}
+
+static bool is_storing(struct life *f, int64_t slot_id)
+{
+	const struct job *job = schedule_find(f->schedule, slot_id);
+
+	return job && strcmp(job_get_state_text(job), "storing what was issued") == 0;
+}
+
+/* Each of its two rehearsals costs a signature: between them others have their turn. */
+static void test_rehearsals_have_a_turn_each(void **state)
+{
+	struct life f;
+	bool was_seen = false;
+
+	life_init(&f);
+	life_start(&f);
+	struct store_slot slot = life_load_slot(&f);
+	for (unsigned i = 0; i < TURNS_MAX && f.told.n_installed == 0; i++) {
+		life_run_turn(&f);
+		was_seen = was_seen || is_storing(&f, slot.id);
+	}
+	store_slot_done(&slot);
+	assert_int_equal(f.told.n_installed, 1);
+	assert_true(was_seen);
 	life_done(&f);
 }
 
@@ -238,7 +266,7 @@ static void test_killed_after_each_turn(void **state)
 		for (unsigned i = 0; i < turn; i++)
 			life_run_turn(&f);
 		struct store_slot slot = life_load_slot(&f);
-		was_cut = slot.certificate_id == 0 && turn < 400;
+		was_cut = slot.certificate_id == 0 && turn < TURNS_MAX;
 		store_slot_done(&slot);
 		life_kill(&f);
 		life_start(&f);
@@ -251,7 +279,7 @@ static void test_killed_after_each_turn(void **state)
 		assert_true(f.told.n_cleaned > 0);
 		life_done(&f);
 	}
-	assert_in_range(turn, 10, 400);
+	assert_in_range(turn, 10, TURNS_MAX);
 }
 
 /* Its order was over when we died, and the plugin had not cleaned up. */
@@ -304,6 +332,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_with_log(test_issue),
+		test_with_log(test_rehearsals_have_a_turn_each),
 		test_with_log(test_a_year_of_renewals),
 		test_with_log(test_short_lived),
 		test_with_log(test_forced),

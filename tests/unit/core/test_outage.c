@@ -180,7 +180,8 @@ static void test_tries_keep_their_distance(void **state)
 		}
 		store_slot_done(&slot);
 	}
-	assert_in_range(fake_ca_count_requests(f.ca), n, n * REQUESTS_PER_TRY);
+	/* The last one is charged, and may not have been sent yet. */
+	assert_in_range(fake_ca_count_requests(f.ca), n - 1, n * REQUESTS_PER_TRY);
 	life_done(&f);
 }
 
