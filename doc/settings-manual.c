@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "conf/schema.h"
-#include "core/settings.h"
+#include "core/wanted/settings.h"
 #include "io/atomic_file.h"
 #include "util/buf.h"
 #include "util/mem.h"

@@ -9,11 +9,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "core/aftermath.h"
-#include "core/image.h"
-#include "core/key_maker.h"
-#include "core/settings.h"
-#include "core/upgrade.h"
+#include "core/base/key_maker.h"
+#include "core/process/aftermath.h"
+#include "core/process/image.h"
+#include "core/process/upgrade.h"
+#include "core/wanted/settings.h"
 #include "link/command.h"
 #include "util/mem.h"
 

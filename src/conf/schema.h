@@ -2,7 +2,7 @@
 /*
  * Settings are rows of tables: name, type, default, limits, unit, one sentence. Parser,
  * validation, `postsealctl conf` and postseal.conf(5) all read the same rows. The
- * tables of the program live in core/settings.c; plugins bring their own and the host
+ * tables of the program live in core/wanted/settings.c; plugins bring their own and the host
  * adds them (one block kind `challenge NAME`, `dns NAME`, `deploy NAME`, `notify NAME`).
  */
 #pragma once

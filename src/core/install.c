@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * See install.h. "front" is built in (core/swap). Everything else is a deploy plugin.
+ * See install.h. "front" is built in (core/workers/swap). Everything else is a deploy plugin.
  */
 #include "core/install.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "core/deployed.h"
-#include "core/swap.h"
+#include "core/wanted/deployed.h"
+#include "core/workers/swap.h"
 #include "pki/key.h"
 #include "plugin/deploy.h"
 #include "util/fault.h"

@@ -3,7 +3,7 @@
  * anything is ordered. */
 #include "core/intent_open.h"
 
-#include "core/key_maker.h"
+#include "core/base/key_maker.h"
 #include "util/mem.h"
 
 struct intent_open {

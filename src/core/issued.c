@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "core/quota.h"
+#include "core/wanted/quota.h"
 #include "pki/cert.h"
 #include "pki/tls_context.h"
 #include "util/fault.h"

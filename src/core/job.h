@@ -5,17 +5,17 @@
  */
 #pragma once
 
-#include "core/authority.h"
-#include "core/clock_watch.h"
-#include "core/events.h"
-#include "core/faults.h"
-#include "core/fleet.h"
-#include "core/instances.h"
+#include "core/accounts/authority.h"
 #include "core/leftovers.h"
-#include "core/plan.h"
+#include "core/notice/clock_watch.h"
+#include "core/notice/events.h"
+#include "core/notice/faults.h"
+#include "core/notice/instances.h"
+#include "core/notice/store_watch.h"
 #include "core/revocations.h"
-#include "core/served.h"
-#include "core/store_watch.h"
+#include "core/wanted/plan.h"
+#include "core/workers/fleet.h"
+#include "core/workers/served.h"
 
 /* What jobs work with; one for the whole manager, everything borrowed. */
 struct job_env {

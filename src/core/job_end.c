@@ -7,8 +7,8 @@
 #include <sys/random.h>
 
 #include "core/job_priv.h"
-#include "core/policy.h"
 #include "core/solver.h"
+#include "core/wanted/policy.h"
 #include "util/mem.h"
 
 /* A CA that says "later" in a year's time is asked again sooner. */

@@ -70,7 +70,7 @@ void job_step_later(struct job *job);
 
 /* --- job_want.c --- */
 
-/* What waits to be installed is the current certificate: core/plan wants it at another
+/* What waits to be installed is the current certificate: core/wanted/plan wants it at another
  * target. */
 bool job_is_current_again(const struct job *job);
 /* It is to be revoked: until another one is served it is not. */

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "core/instances.h"
+#include "core/notice/instances.h"
 #include "store/store.h"
 
 struct leftovers;

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/sight.h"
+#include "core/workers/sight.h"
 #include "util/mem.h"
 
 #define PROVE_TRIES      6

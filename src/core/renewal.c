@@ -18,7 +18,7 @@
 #include <sys/random.h>
 
 #include "acme/ari.h"
-#include "core/policy.h"
+#include "core/wanted/policy.h"
 #include "pki/cert.h"
 #include "store/renewal.h"
 #include "util/mem.h"

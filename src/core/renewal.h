@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "core/authority.h"
+#include "core/accounts/authority.h"
 #include "store/certificate.h"
 
 struct renewal;

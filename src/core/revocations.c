@@ -15,8 +15,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "core/policy.h"
-#include "core/signer.h"
+#include "core/accounts/signer.h"
+#include "core/wanted/policy.h"
 #include "pki/cert.h"
 #include "store/certificate.h"
 #include "store/revocation.h"

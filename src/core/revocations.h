@@ -8,7 +8,7 @@
 #pragma once
 
 #include "acme/revocation.h"
-#include "core/authority.h"
+#include "core/accounts/authority.h"
 #include "store/slot.h"
 
 struct revocations;

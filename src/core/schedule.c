@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "core/policy.h"
+#include "core/wanted/policy.h"
 #include "store/slot.h"
 #include "util/list.h"
 #include "util/mem.h"

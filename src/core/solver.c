@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/policy.h"
+#include "core/wanted/policy.h"
 #include "plugin/challenge.h"
 #include "util/buf.h"
 #include "util/fault.h"

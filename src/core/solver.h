@@ -7,7 +7,7 @@
 
 #include "acme/solver.h"
 #include "conf/conf.h"
-#include "core/instances.h"
+#include "core/notice/instances.h"
 
 struct solver;
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/settings.h"
+#include "core/wanted/settings.h"
 #include "ctl/help.h"
 #include "ctl/print.h"
 #include "util/mem.h"

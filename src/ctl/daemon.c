@@ -2,7 +2,7 @@
 /* See daemon.h. */
 #include "ctl/daemon.h"
 
-#include "core/load.h"
+#include "core/wanted/load.h"
 #include "ctl/print.h"
 #include "util/mem.h"
 

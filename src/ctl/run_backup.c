@@ -2,7 +2,7 @@
 /* The commands backup and restore, which need no daemon. */
 #include <errno.h>
 
-#include "core/load.h"
+#include "core/wanted/load.h"
 #include "ctl/ctl.h"
 #include "ctl/print.h"
 #include "store/event.h"

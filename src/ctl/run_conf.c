@@ -2,7 +2,7 @@
 /* The commands check and conf: what the manager would do with the files, without it. */
 #include <errno.h>
 
-#include "core/load.h"
+#include "core/wanted/load.h"
 #include "ctl/columns.h"
 #include "ctl/ctl.h"
 #include "ctl/print.h"

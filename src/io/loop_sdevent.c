@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The loop of the manager: sd-event. One dispatched source is one turn. Its watchdog is
- * not used, since it would wait for its reader (core/service.h has one); sd_event_exit()
+ * not used, since it would wait for its reader (core/workers/service.h has one); sd_event_exit()
  * neither: an sd-event that has exited cannot be run again, and we have no exit sources.
  */
 #include <errno.h>

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/load.h"
+#include "core/wanted/load.h"
 #include "util/mem.h"
 
 #define MAIN_TEXT                                                        \

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/slots.h"
+#include "core/wanted/slots.h"
 #include "store/order.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test_tmpdir.h"

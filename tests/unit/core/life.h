@@ -7,11 +7,11 @@
  */
 #pragma once
 
-#include "core/authority.h"
+#include "core/accounts/authority.h"
 #include "core/job.h"
 #include "core/revocations.h"
 #include "core/schedule.h"
-#include "core/settings.h"
+#include "core/wanted/settings.h"
 #include "store/slot.h"
 #include "tests/lib/fake_ca.h"
 #include "tests/lib/fake_loop.h"

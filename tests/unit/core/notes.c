@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/settings.h"
+#include "core/wanted/settings.h"
 #include "tests/lib/test.h"
 #include "util/buf.h"
 #include "util/mem.h"

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "core/instances.h"
+#include "core/notice/instances.h"
 
 /* A host with both; it can open instances. */
 struct plugin_host *notes_new_host(struct loop *loop);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/account_change.h"
+#include "core/accounts/account_change.h"
 #include "pki/key.h"
 #include "store/order.h"
 #include "store/slot.h"

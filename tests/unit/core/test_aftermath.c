@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/aftermath.h"
-#include "core/local_socket.h"
+#include "core/base/local_socket.h"
+#include "core/process/aftermath.h"
 #include "io/frame.h"
 #include "link/command.h"
 #include "link/message.h"

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/authorities.h"
+#include "core/accounts/authorities.h"
 #include "pki/key.h"
 #include "tests/lib/fake_ca.h"
 #include "tests/lib/fake_loop.h"

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/clock_watch.h"
+#include "core/notice/clock_watch.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/unit/core/life.h"
 #include "util/mem.h"

@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/control.h"
+#include "core/commands/control.h"
 #include "io/frame.h"
 #include "link/message.h"
 #include "tests/lib/test.h"

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "core/deployed.h"
-#include "core/plan.h"
+#include "core/wanted/deployed.h"
+#include "core/wanted/plan.h"
 #include "tests/unit/core/life.h"
 #include "util/mem.h"
 

@@ -2,8 +2,8 @@
 /* Events and the notifiers that are told of them. */
 #include <string.h>
 
-#include "core/events.h"
-#include "core/notifier.h"
+#include "core/notice/events.h"
+#include "core/notice/notifier.h"
 #include "store/told.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test.h"

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/faults.h"
+#include "core/notice/faults.h"
 #include "store/plugin_state.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test_log.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/fleet.h"
+#include "core/workers/fleet.h"
 #include "tests/lib/test_log.h"
 #include "tests/lib/test_tmpdir.h"
 #include "tests/unit/core/notes.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/happenings.h"
+#include "core/notice/happenings.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test.h"
 #include "util/buf.h"

@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/image.h"
-#include "core/starts.h"
+#include "core/process/image.h"
+#include "core/process/starts.h"
 #include "store/store.h"
 #include "tests/lib/test.h"
 #include "tests/lib/test_log.h"

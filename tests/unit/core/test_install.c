@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/install.h"
-#include "core/settings.h"
+#include "core/wanted/settings.h"
 #include "store/slot.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test_log.h"

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/key_maker.h"
+#include "core/base/key_maker.h"
 #include "tests/lib/test.h"
 #include "tests/lib/test_log.h"
 #include "tests/lib/test_tmpdir.h"

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/last_good.h"
+#include "core/workers/last_good.h"
 #include "store/certificate.h"
 #include "store/slot.h"
 #include "tests/lib/fake_loop.h"

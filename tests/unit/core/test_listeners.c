@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/listeners.h"
+#include "core/workers/listeners.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test_log.h"
 #include "tests/lib/test_tmpdir.h"

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/load.h"
+#include "core/wanted/load.h"
 #include "tests/lib/test.h"
 #include "tests/lib/test_log.h"
 #include "tests/lib/test_tmpdir.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/manager.h"
+#include "core/process/manager.h"
 #include "store/certificate.h"
 #include "tests/lib/test_log.h"
 #include "tests/lib/test_tmpdir.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/nameset.h"
+#include "core/workers/nameset.h"
 #include "tests/lib/test.h"
 #include "util/mem.h"
 

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/orphans.h"
+#include "core/workers/orphans.h"
 #include "io/frame.h"
 #include "link/message.h"
 #include "tests/lib/test_log.h"

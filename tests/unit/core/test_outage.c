@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/policy.h"
+#include "core/wanted/policy.h"
 #include "tests/unit/core/life.h"
 #include "util/mem.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/slots.h"
+#include "core/wanted/slots.h"
 #include "store/account.h"
 #include "store/certificate.h"
 #include "store/order.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* core/policy: times of renewal, back-off, and what only the whole configuration shows. */
+/* core/wanted/policy: times of renewal, back-off, and what only the whole configuration shows. */
 #include <string.h>
 
-#include "core/policy.h"
-#include "core/settings.h"
+#include "core/wanted/policy.h"
+#include "core/wanted/settings.h"
 #include "tests/lib/test_log.h"
 #include "util/mem.h"
 

@@ -2,7 +2,7 @@
 /* What a plan takes of a CA's limits: a plan as it could be, and a ledger behind it. */
 #include <string.h>
 
-#include "core/quota.h"
+#include "core/wanted/quota.h"
 #include "store/store.h"
 #include "tests/lib/test.h"
 #include "util/buf.h"

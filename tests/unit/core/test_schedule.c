@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/authority.h"
+#include "core/accounts/authority.h"
 #include "core/schedule.h"
-#include "core/slots.h"
+#include "core/wanted/slots.h"
 #include "store/certificate.h"
 #include "store/slot.h"
 #include "tests/lib/fake_ca.h"

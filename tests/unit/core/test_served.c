@@ -3,7 +3,7 @@
  * is in test_slots. */
 #include <string.h>
 
-#include "core/served.h"
+#include "core/workers/served.h"
 #include "link/message.h"
 #include "store/certificate.h"
 #include "store/slot.h"

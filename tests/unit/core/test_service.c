@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/load.h"
-#include "core/service.h"
+#include "core/wanted/load.h"
+#include "core/workers/service.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test.h"
 #include "tests/lib/test_log.h"

@@ -2,7 +2,7 @@
 /* The signer by a key in memory keeps the contract of an operation. */
 #include <string.h>
 
-#include "core/signer.h"
+#include "core/accounts/signer.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test_log.h"
 #include "util/mem.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* core/slots and core/served: what the store holds follows the configuration. */
+/* core/wanted/slots and core/workers/served: what the store holds follows the configuration. */
 #include <string.h>
 
-#include "core/served.h"
-#include "core/settings.h"
-#include "core/slots.h"
+#include "core/wanted/settings.h"
+#include "core/wanted/slots.h"
+#include "core/workers/served.h"
 #include "link/message.h"
 #include "store/accepted.h"
 #include "store/account.h"

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/settings.h"
 #include "core/solver.h"
+#include "core/wanted/settings.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test_log.h"
 #include "util/buf.h"

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/starts.h"
+#include "core/process/starts.h"
 #include "tests/lib/test.h"
 #include "tests/lib/test_log.h"
 #include "tests/lib/test_tmpdir.h"

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/steps.h"
+#include "core/base/steps.h"
 #include "tests/lib/fake_loop.h"
 #include "tests/lib/test.h"
 #include "util/mem.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "core/suffixes.h"
+#include "core/wanted/suffixes.h"
 #include "tests/lib/test.h"
 #include "util/mem.h"
 

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/sight.h"
-#include "core/swap.h"
+#include "core/workers/sight.h"
+#include "core/workers/swap.h"
 #include "pki/cert.h"
 #include "tests/lib/test_ca.h"
 #include "tests/lib/test_log.h"

@@ -10,8 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/local_socket.h"
-#include "core/takeover.h"
+#include "core/base/local_socket.h"
+#include "core/workers/takeover.h"
 #include "io/frame.h"
 #include "link/message.h"
 #include "tests/lib/test_log.h"

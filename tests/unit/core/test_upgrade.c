@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/upgrade.h"
+#include "core/process/upgrade.h"
 #include "link/command.h"
 #include "tests/lib/test_log.h"
 #include "tests/lib/test_tmpdir.h"

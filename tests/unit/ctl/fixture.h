@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "core/control.h"
+#include "core/commands/control.h"
 #include "ctl/ctl.h"
 #include "tests/lib/test.h"
 

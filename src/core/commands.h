@@ -1,7 +1,0 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The command table (DESIGN: control); userdata of each row's run is the manager. */
-#pragma once
-
-#include "core/control.h"
-
-extern const struct control_command commands_table[];

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The commands about plugins; rows of the table in commands.c. */
+#pragma once
+
+#include "core/commands/control.h"
+
+void plugin_commands_list(
+	struct control_request *request, const json_t *args, void *userdata);
+void plugin_commands_enable(
+	struct control_request *request, const json_t *args, void *userdata);

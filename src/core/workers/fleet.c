@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * See fleet.h. Everything that a worker must know is kept here, so that one that is
+ * started late is told the same as one that was there.
+ */
+#include "core/workers/fleet.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "core/workers/standing.h"
+#include "core/workers/worker_tell.h"
+#include "pki/selfsigned.h"
+#include "util/mem.h"
+
+#define ACK_DEADLINE_USEC  (10 * USEC_PER_SEC)
+#define STATS_USEC         (10 * USEC_PER_SEC)
+#define RESTART_FIRST_USEC (100 * USEC_PER_MSEC)
+#define RESTART_MOST_USEC  (10 * USEC_PER_SEC)
+/* After one that lived this long, waiting begins anew with the shortest. */
+#define LIVED_WELL_USEC (60 * USEC_PER_SEC)
+
+struct seat {
+	struct fleet *fleet;   /* borrowed */
+	struct worker *worker; /* owned; NULL: to be started by the timer */
+	struct loop_timer *timer;
+	usec_t wait_usec; /* before the next start */
+	unsigned index;
+};
+
+struct fleet {
+	struct fleet_params in; /* borrowed members, but for the program */
+	struct log_ctx log;
+	struct worker_events events;
+	struct seat *seats; /* owned; in.n_workers */
+	struct link_configure configure;
+	struct nameset names; /* as the workers know them; sorted */
+	struct standing *standing;
+	struct fleet_ops ops;
+	struct loop_timer *stats_timer;
+
+	/* the start */
+	fleet_ready_fn *ready; /* NULL once it was called */
+	void *ready_userdata;
+	struct loop_defer *ready_defer;
+
+	/* the end */
+	bool is_draining;
+	struct loop_timer *drain_timer;
+	fleet_drained_fn *drained;
+	void *drained_userdata;
+};
+
+static void fill_seat(struct seat *seat);
+
+/* --- operations that wait for acknowledgements ------------------------------------------- */
+
+/* The first that runs gets what is new before the others. */
+static struct worker *find_trial_worker(const struct fleet *fleet)
+{
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		struct worker *worker = fleet->seats[i].worker;
+
+		if (worker && worker_get_state(worker) == WORKER_RUNNING)
+			return worker;
+	}
+	return NULL;
+}
+
+/* `only`: the one that is asked; NULL: all that run. */
+static struct fleet_op *start_op(struct fleet *fleet,
+	const struct fleet_op_params *params, const struct worker *only)
+{
+	struct fleet_op *op = fleet_op_new(&fleet->ops, params);
+
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		const struct worker *worker = fleet->seats[i].worker;
+
+		if (worker && worker_get_state(worker) == WORKER_RUNNING &&
+			(!only || worker == only))
+			fleet_op_expect(op, worker);
+	}
+	return op;
+}
+
+/* --- certificates -------------------------------------------------------------------------- */
+
+static void push_to(struct worker *worker, const struct fleet_push *push)
+{
+	for (size_t i = 0; push->names[i]; i++) {
+		const struct link_context context = {
+			.certificate_id = push->certificate_id,
+			.name = push->names[i],
+			.is_rsa = push->is_rsa,
+			.chain_pem = (char *)push->chain_pem,
+			.key_pem = (char *)push->key_pem,
+		};
+		worker_tell_context(worker, &context);
+	}
+}
+
+int fleet_push_start(struct fleet_op **ret, struct fleet *fleet,
+	const struct fleet_push *push, fleet_done_fn *done, void *userdata,
+	struct err *err)
+{
+	unsigned n = (unsigned)strv_length(push->names);
+
+	if (n == 0)
+		return err_set(err, -EINVAL, "a certificate without names");
+	struct worker *trial = push->is_trial ? find_trial_worker(fleet) : NULL;
+	const struct fleet_op_params op = {
+		.kind = FLEET_OP_PUSH,
+		.id = push->certificate_id,
+		.n_acks = n,
+		.done = done,
+		.userdata = userdata,
+	};
+	*ret = start_op(fleet, &op, trial);
+	if (trial)
+		push_to(trial, push);
+	for (unsigned i = 0; i < fleet->in.n_workers && !push->is_trial; i++)
+		if (fleet->seats[i].worker)
+			push_to(fleet->seats[i].worker, push);
+	return 0;
+}
+
+int fleet_probe(struct fleet *fleet, const char *listener, struct err *err)
+{
+	struct worker *worker = find_trial_worker(fleet);
+	int fds[2];
+
+	if (!worker)
+		return err_set(err, -ENOTCONN, "no front worker is running");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
+		return err_set(err, -errno, "socketpair: %s", strerror(errno));
+	worker_tell_probe(worker, listener, fds[1]);
+	return fds[0];
+}
+
+void fleet_drop_context(struct fleet *fleet, const char *name)
+{
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_tell_context_drop(fleet->seats[i].worker, name);
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+int fleet_publish_start(struct fleet_op **ret, struct fleet *fleet,
+	const struct link_answer *answer, fleet_done_fn *done, void *userdata,
+	struct err *err)
+{
+	const struct link_answer *copy = standing_put(fleet->standing, answer);
+	const struct fleet_op_params op = {
+		.kind = FLEET_OP_ANSWER,
+		.id = copy->id,
+		.n_acks = 1,
+		.done = done,
+		.userdata = userdata,
+	};
+	*ret = start_op(fleet, &op, NULL);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_tell_answer(fleet->seats[i].worker, copy);
+	return 0;
+}
+
+void fleet_withdraw(
+	struct fleet *fleet, bool is_alpn, const char *name, const char *token)
+{
+	_cleanup_(standing_answer_freep) struct link_answer *answer =
+		standing_take(fleet->standing, is_alpn, name, token);
+
+	if (!answer)
+		return;
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_tell_answer_drop(fleet->seats[i].worker, answer);
+}
+
+/* --- names and listeners ------------------------------------------------------------------------ */
+
+static void collect_names(struct fleet *fleet, struct nameset *names)
+{
+	nameset_init(names, &fleet->configure.names_key);
+	fleet->in.names(nameset_add, names, fleet->in.userdata);
+	nameset_sort(names);
+}
+
+/* Differences, so that no name is unknown to a running worker for a moment. */
+void fleet_update_names(struct fleet *fleet)
+{
+	struct nameset names, added, dropped;
+
+	collect_names(fleet, &names);
+	nameset_subtract(&names, &fleet->names, &added);
+	nameset_subtract(&fleet->names, &names, &dropped);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		struct worker *worker = fleet->seats[i].worker;
+
+		if (!worker)
+			continue;
+		worker_tell_names(worker, LINK_NAMES_ADD, &added);
+		worker_tell_names(worker, LINK_NAMES_DROP, &dropped);
+	}
+	nameset_done(&added);
+	nameset_done(&dropped);
+	nameset_done(&fleet->names);
+	fleet->names = names;
+}
+
+static int send_listener(const struct link_listener *message, int fd,
+	const struct address *address, void *userdata)
+{
+	return worker_tell_listener(userdata, message, fd);
+}
+
+static void send_listeners(struct fleet *fleet, struct worker *worker)
+{
+	if (listeners_each(fleet->in.listeners, send_listener, worker) < 0) {
+		log_error(&fleet->log, "a listener could not be handed to a worker");
+		worker_kill(worker);
+	}
+}
+
+static int note_listener(const struct link_listener *message, int fd,
+	const struct address *address, void *userdata)
+{
+	strv_append(userdata, message->name);
+	return 0;
+}
+
+static void drop_listener(struct fleet *fleet, const char *name)
+{
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_tell_listener_drop(fleet->seats[i].worker, name);
+}
+
+void fleet_update_listeners(struct fleet *fleet, char *const *before)
+{
+	_cleanup_(strv_freep) char **now = NULL;
+
+	listeners_each(fleet->in.listeners, note_listener, &now);
+	for (size_t i = 0; before && before[i]; i++)
+		if (!now || !strv_contains(now, before[i]))
+			drop_listener(fleet, before[i]);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			send_listeners(fleet, fleet->seats[i].worker);
+}
+
+char **fleet_list_listeners(const struct fleet *fleet)
+{
+	char **names = NULL;
+
+	listeners_each(fleet->in.listeners, note_listener, &names);
+	return names;
+}
+
+/* --- what workers say ----------------------------------------------------------------------------- */
+
+static int handle_context_ack(struct fleet *fleet, struct worker *worker,
+	const struct frame_view *view, struct err *err)
+{
+	struct link_context_ack ack = { 0 };
+	int r = link_context_ack_unpack(view, &ack, err);
+
+	if (r >= 0)
+		fleet_ops_acknowledge(&fleet->ops, worker, FLEET_OP_PUSH,
+			ack.certificate_id, ack.error);
+	link_context_ack_done(&ack);
+	return r;
+}
+
+static int handle_answer_ack(struct fleet *fleet, struct worker *worker,
+	const struct frame_view *view, struct err *err)
+{
+	struct link_ack ack = { 0 };
+	int r = link_ack_unpack(view, &ack, err);
+
+	if (r >= 0)
+		fleet_ops_acknowledge(
+			&fleet->ops, worker, FLEET_OP_ANSWER, ack.id, ack.error);
+	link_ack_done(&ack);
+	return r;
+}
+
+static void on_worker_message(
+	struct worker *worker, const struct frame_view *view, void *userdata)
+{
+	struct seat *seat = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	int r = 0;
+
+	if (view->type == LINK_LOOKUP)
+		r = fleet_answer_lookup(worker, view, seat->fleet->in.lookup,
+			seat->fleet->in.userdata, &seat->fleet->log, &err);
+	else if (view->type == LINK_CONTEXT_ACK)
+		r = handle_context_ack(seat->fleet, worker, view, &err);
+	else if (view->type == LINK_ANSWER_ACK)
+		r = handle_answer_ack(seat->fleet, worker, view, &err);
+	if (r >= 0)
+		return;
+	_cleanup_(freep) char *text = err_format(&err);
+	log_error(&seat->fleet->log, "worker %u speaks nonsense, ending it: %s",
+		seat->index, text);
+	worker_kill(worker);
+}
+
+/* --- start and end of a worker ---------------------------------------------------------------------- */
+
+static void on_ready_later(void *userdata)
+{
+	struct fleet *fleet = userdata;
+	fleet_ready_fn *ready = TAKE_PTR(fleet->ready);
+
+	if (ready)
+		ready(NULL, fleet->ready_userdata);
+}
+
+static void on_worker_ready(struct worker *worker, void *userdata)
+{
+	struct seat *seat = userdata;
+	struct fleet *fleet = seat->fleet;
+
+	log_debug(&fleet->log, "worker %u is listening", seat->index);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		struct worker *w = fleet->seats[i].worker;
+
+		if (!w || worker_get_state(w) == WORKER_STARTING)
+			return;
+	}
+	if (fleet->ready && !fleet->ready_defer)
+		fleet->ready_defer =
+			loop_defer_new(fleet->in.loop, on_ready_later, fleet);
+}
+
+static void tell_answer(const struct link_answer *answer, void *userdata)
+{
+	worker_tell_answer(userdata, answer);
+}
+
+static void tell_everything(struct fleet *fleet, struct worker *worker)
+{
+	worker_tell_configure(worker, &fleet->configure);
+	send_listeners(fleet, worker);
+	worker_tell_names(worker, LINK_NAMES_ADD, &fleet->names);
+	standing_each(fleet->standing, tell_answer, worker);
+	worker_tell_empty(worker, LINK_START);
+}
+
+static bool is_empty(const struct fleet *fleet)
+{
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			return false;
+	return true;
+}
+
+static void check_drained(struct fleet *fleet)
+{
+	fleet_drained_fn *drained = fleet->drained;
+
+	if (!drained || !is_empty(fleet))
+		return;
+	fleet->drained = NULL;
+	loop_timer_disarm(fleet->drain_timer);
+	drained(fleet->drained_userdata);
+}
+
+static void fail_start(struct fleet *fleet, const char *how)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	fleet_ready_fn *ready = TAKE_PTR(fleet->ready);
+
+	err_set(&err, -EIO, "front worker %s ended at its start: %s", fleet->in.program,
+		how);
+	ready(&err, fleet->ready_userdata);
+}
+
+static void on_worker_gone(struct worker *worker, const char *how, void *userdata)
+{
+	struct seat *seat = userdata;
+	struct fleet *fleet = seat->fleet;
+	usec_t lived = usec_sub(loop_now(fleet->in.loop), worker_get_started(worker));
+
+	fleet_ops_forgive(&fleet->ops, worker);
+	seat->worker = worker_free(seat->worker);
+	if (fleet->is_draining) {
+		check_drained(fleet);
+		return;
+	}
+	log_error(&fleet->log,
+		"worker %u ended: %s; its sessions are lost, it is replaced",
+		seat->index, how);
+	seat->wait_usec = lived > LIVED_WELL_USEC ? RESTART_FIRST_USEC
+						  : MIN(usec_mul(seat->wait_usec, 2),
+							    RESTART_MOST_USEC);
+	loop_timer_set_after(seat->timer, seat->wait_usec);
+	if (fleet->ready)
+		fail_start(fleet, how);
+}
+
+static void on_restart(struct loop_timer *timer, void *userdata)
+{
+	fill_seat(userdata);
+}
+
+static int start_worker(struct seat *seat, struct err *err)
+{
+	struct fleet *fleet = seat->fleet;
+	struct worker_params params = {
+		.loop = fleet->in.loop,
+		.program = fleet->in.program,
+		.index = seat->index,
+		.start_deadline_usec = fleet->in.start_deadline_usec,
+		.events = &fleet->events,
+		.userdata = seat,
+		.log = &fleet->log,
+	};
+	int r = worker_start(&seat->worker, &params, err);
+
+	if (r >= 0)
+		tell_everything(fleet, seat->worker);
+	return r;
+}
+
+static void fill_seat(struct seat *seat)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (start_worker(seat, &err) >= 0)
+		return;
+	_cleanup_(freep) char *text = err_format(&err);
+	log_error(&seat->fleet->log, "worker %u: %s", seat->index, text);
+	seat->wait_usec = MIN(usec_mul(seat->wait_usec, 2), RESTART_MOST_USEC);
+	loop_timer_set_after(seat->timer, seat->wait_usec);
+}
+
+/* --- the fleet ---------------------------------------------------------------------------------------- */
+
+static void on_stats_timer(struct loop_timer *timer, void *userdata)
+{
+	struct fleet *fleet = userdata;
+
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_tell_empty(fleet->seats[i].worker, LINK_STATS_REQUEST);
+	loop_timer_set_after(timer, STATS_USEC);
+}
+
+static void on_drain_deadline(struct loop_timer *timer, void *userdata)
+{
+	struct fleet *fleet = userdata;
+
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_kill(fleet->seats[i].worker);
+	check_drained(fleet);
+}
+
+static int make_configure(struct fleet *fleet, struct err *err)
+{
+	struct link_configure *c = &fleet->configure;
+
+	hash_key_random(&c->names_key);
+	if (getrandom(c->ticket_key, sizeof(c->ticket_key), 0) !=
+		(ssize_t)sizeof(c->ticket_key))
+		return err_set(err, -errno, "random numbers: %s", strerror(errno));
+	c->max_contexts = fleet->in.max_contexts;
+	c->max_connections = fleet->in.max_connections;
+	c->log_level = (uint64_t)log_get_level();
+	c->generation = fleet->in.generation;
+	c->rendezvous = xstrdup(fleet->in.rendezvous);
+	return selfsigned_generate(
+		NULL, &c->placeholder_chain_pem, &c->placeholder_key_pem, err);
+}
+
+int fleet_new(struct fleet **ret, const struct fleet_params *params, struct err *err)
+{
+	_cleanup_(fleet_freep) struct fleet *fleet = xnew(struct fleet);
+
+	fleet->in = *params;
+	fleet->in.program = xstrdup(params->program);
+	if (fleet->in.ack_deadline_usec == 0)
+		fleet->in.ack_deadline_usec = ACK_DEADLINE_USEC;
+	fleet->log = (struct log_ctx){ params->log, NULL, NULL };
+	fleet->events = (struct worker_events){
+		.on_message = on_worker_message,
+		.on_ready = on_worker_ready,
+		.on_gone = on_worker_gone,
+	};
+	fleet->standing = standing_new();
+	fleet_ops_init(&fleet->ops, params->loop, fleet->in.ack_deadline_usec);
+	fleet->stats_timer = loop_timer_new(params->loop, on_stats_timer, fleet);
+	fleet->drain_timer = loop_timer_new(params->loop, on_drain_deadline, fleet);
+	fleet->seats = xnew_array(struct seat, params->n_workers);
+	for (unsigned i = 0; i < params->n_workers; i++)
+		fleet->seats[i] = (struct seat){
+			.fleet = fleet,
+			.index = i + 1,
+			.wait_usec = RESTART_FIRST_USEC,
+			.timer = loop_timer_new(
+				params->loop, on_restart, &fleet->seats[i]),
+		};
+	int r = make_configure(fleet, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(fleet);
+	return 0;
+}
+
+struct fleet *fleet_free(struct fleet *fleet)
+{
+	if (!fleet)
+		return NULL;
+	fleet_ops_done(&fleet->ops);
+	/* Together: each is waited for. */
+	for (unsigned i = 0; fleet->seats && i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_terminate(fleet->seats[i].worker);
+	for (unsigned i = 0; fleet->seats && i < fleet->in.n_workers; i++) {
+		worker_free(fleet->seats[i].worker);
+		loop_timer_free(fleet->seats[i].timer);
+	}
+	free(fleet->seats);
+	loop_defer_free(fleet->ready_defer);
+	loop_timer_free(fleet->drain_timer);
+	loop_timer_free(fleet->stats_timer);
+	standing_free(fleet->standing);
+	link_configure_done(&fleet->configure);
+	nameset_done(&fleet->names);
+	free((char *)fleet->in.program);
+	free(fleet);
+	return NULL;
+}
+
+void fleet_leave(struct fleet *fleet)
+{
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		loop_timer_disarm(fleet->seats[i].timer);
+		fleet->seats[i].worker = worker_leave(fleet->seats[i].worker);
+	}
+}
+
+int fleet_start(
+	struct fleet *fleet, fleet_ready_fn *ready, void *userdata, struct err *err)
+{
+	int r = 0;
+
+	fleet->ready = ready;
+	fleet->ready_userdata = userdata;
+	nameset_done(&fleet->names);
+	collect_names(fleet, &fleet->names);
+	for (unsigned i = 0; r >= 0 && i < fleet->in.n_workers; i++)
+		r = start_worker(&fleet->seats[i], err);
+	if (r < 0)
+		fleet->ready = NULL;
+	else
+		loop_timer_set_after(fleet->stats_timer, USEC_PER_SEC);
+	return r;
+}
+
+void fleet_drain(struct fleet *fleet, usec_t timeout_usec, fleet_drained_fn *done,
+	void *userdata)
+{
+	fleet->is_draining = true;
+	fleet->drained = done;
+	fleet->drained_userdata = userdata;
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		struct worker *worker = fleet->seats[i].worker;
+
+		loop_timer_disarm(fleet->seats[i].timer);
+		if (!worker)
+			continue;
+		worker_set_draining(worker);
+		worker_tell_drain(worker, timeout_usec);
+	}
+	/* Workers keep the time themselves; a second more for those that do not. */
+	loop_timer_set_after(fleet->drain_timer,
+		is_empty(fleet) ? 0 : usec_add(timeout_usec, USEC_PER_SEC));
+}
+
+void fleet_get_stats(
+	const struct fleet *fleet, struct link_stats *ret, unsigned *ret_workers)
+{
+	*ret = (struct link_stats){ 0 };
+	*ret_workers = 0;
+	for (unsigned i = 0; i < fleet->in.n_workers; i++) {
+		const struct worker *worker = fleet->seats[i].worker;
+
+		if (!worker || worker_get_state(worker) != WORKER_RUNNING)
+			continue;
+		link_stats_add(ret, worker_get_stats(worker));
+		(*ret_workers)++;
+	}
+}
