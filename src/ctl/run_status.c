@@ -10,15 +10,17 @@
 #include "ctl/columns.h"
 #include "ctl/daemon.h"
 #include "ctl/print.h"
+#include "util/buf.h"
 #include "util/mem.h"
 
-#define DEADLINE_USEC    USEC_PER_MIN
-#define BAD_TURN_USEC    (100 * USEC_PER_MSEC)
-#define DATE_LEN         10 /* of RFC 3339 */
-#define TIME_BEGIN       11
-#define TIME_LEN         8
-#define TIME_END         (TIME_BEGIN + TIME_LEN)
-#define HAPPENINGS_SHOWN 6
+#define DEADLINE_USEC     USEC_PER_MIN
+#define BAD_TURN_USEC     (100 * USEC_PER_MSEC)
+#define DATE_LEN          10 /* of RFC 3339 */
+#define TIME_BEGIN        11
+#define TIME_LEN          8
+#define TIME_END          (TIME_BEGIN + TIME_LEN)
+#define HAPPENINGS_SHOWN  6
+#define LISTENER_LINE_MAX 2048
 
 struct status {
 	struct ctl *ctl;
@@ -159,6 +161,37 @@ static void print_turns(const struct status *status)
 			held_usec / (int64_t)USEC_PER_MSEC, source ? source : "?");
 }
 
+static void add_count(struct buf *line, const char *end, const json_t *count)
+{
+	if (json_integer_value(count) > 0)
+		buf_printf(line, "%s%" JSON_INTEGER_FORMAT " %s", line->len ? ", " : "",
+			json_integer_value(count), end);
+}
+
+/* "listener imaps: 1200 relayed, 20 scanned, 3 handshake_failed", since the start. */
+static void print_listener(
+	const struct status *status, const char *listener, json_t *counts)
+{
+	_cleanup_(buf_done) struct buf line = BUF_INIT(LISTENER_LINE_MAX);
+	const char *end;
+	json_t *count;
+
+	json_object_foreach(counts, end, count) add_count(&line, end, count);
+	if (line.len > 0)
+		print_line(
+			status->ctl->out, "listener %s: %s", listener, buf_str(&line));
+}
+
+static void print_listeners(const struct status *status)
+{
+	json_t *listeners = json_view_object(status->summary, "listeners");
+	const char *listener;
+	json_t *counts;
+
+	json_object_foreach(listeners, listener, counts)
+		print_listener(status, listener, counts);
+}
+
 static void print_held(const struct status *status, const char *text)
 {
 	if (text && *text)
@@ -237,6 +270,7 @@ static void print_summary(const struct status *status)
 				  minutes * USEC_PER_MIN, uptime, sizeof(uptime))
 			: "less than a minute");
 	print_draining(status, json_view_int(s, "draining_workers", 0));
+	print_listeners(status);
 	print_turns(status);
 	print_held(status, json_view_string(s, "held"));
 	print_revocations(status, json_view_string(s, "revocations"));

@@ -18,6 +18,7 @@ static enum conn_step fail(struct conn *conn, const char *why)
 	struct listener *listener = conn->listener;
 
 	conn->front->stats.link.backend_failed++;
+	conn_note_end(conn, LINK_END_BACKEND_DOWN);
 	if (!listener->is_backend_down)
 		log_warning(&listener->log, "backend %s not reached: %s",
 			listener->settings.backend, why);
@@ -137,7 +138,7 @@ enum conn_step step_connect(struct conn *conn)
 		log_notice(&listener->log, "backend %s reached again",
 			listener->settings.backend);
 	listener->is_backend_down = false;
-	free(TAKE_PTR(conn->start));
+	conn_end_start(conn);
 	conn_set_state(conn, CONN_RELAY);
 	return STEP_NEXT;
 }

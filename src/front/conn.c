@@ -51,15 +51,24 @@ static const struct {
 	const char *name;
 	enum conn_step (*step)(struct conn *conn);
 	enum deadline deadline;
+	enum link_end left, late; /* the client has gone; the deadline has come */
 } states[_CONN_STATE_MAX] = {
-	[CONN_REQUEST]   = { "request",   step_request,   DEADLINE_HANDSHAKE },
-	[CONN_REPLY]     = { "reply",     step_reply,     DEADLINE_HANDSHAKE },
-	[CONN_HELLO]     = { "hello",     step_hello,     DEADLINE_HANDSHAKE },
-	[CONN_LOOKUP]    = { "lookup",    step_lookup,    DEADLINE_HANDSHAKE },
-	[CONN_HANDSHAKE] = { "handshake", step_handshake, DEADLINE_HANDSHAKE },
-	[CONN_CONNECT]   = { "connect",   step_connect,   DEADLINE_CONNECT },
-	[CONN_RELAY]     = { "relay",     step_relay,     DEADLINE_IDLE },
-	[CONN_LINGER]    = { "linger",    step_linger,    DEADLINE_LINGER },
+	[CONN_REQUEST]   = { "request",   step_request,   DEADLINE_HANDSHAKE,
+		LINK_END_LEFT, LINK_END_STALLED },
+	[CONN_REPLY]     = { "reply",     step_reply,     DEADLINE_HANDSHAKE,
+		LINK_END_LEFT, LINK_END_STALLED },
+	[CONN_HELLO]     = { "hello",     step_hello,     DEADLINE_HANDSHAKE,
+		LINK_END_LEFT, LINK_END_STALLED },
+	[CONN_LOOKUP]    = { "lookup",    step_lookup,    DEADLINE_HANDSHAKE,
+		LINK_END_LEFT, LINK_END_NO_CONTEXT },
+	[CONN_HANDSHAKE] = { "handshake", step_handshake, DEADLINE_HANDSHAKE,
+		LINK_END_LEFT, LINK_END_STALLED },
+	[CONN_CONNECT]   = { "connect",   step_connect,   DEADLINE_CONNECT,
+		LINK_END_LEFT, LINK_END_BACKEND_LATE },
+	[CONN_RELAY]     = { "relay",     step_relay,     DEADLINE_IDLE,
+		LINK_END_RELAYED, LINK_END_IDLE },
+	[CONN_LINGER]    = { "linger",    step_linger,    DEADLINE_LINGER,
+		LINK_END_ANSWERED, LINK_END_ANSWERED },
 };
 
 /* clang-format on */
@@ -111,12 +120,48 @@ static void end_done(struct conn_end *end)
 	end->fd = -1;
 }
 
+void conn_note_end(struct conn *conn, enum link_end end)
+{
+	if (conn->is_end_known)
+		return;
+	conn->is_end_known = true;
+	conn->end = end;
+}
+
+/* Has the client not said a word where it has to speak first? */
+static bool is_mute(const struct conn *conn)
+{
+	size_t len;
+
+	if (conn->state != CONN_HELLO && conn->state != CONN_REQUEST)
+		return false;
+	input_peek(&conn->input, &len);
+	return len == 0;
+}
+
+static void count_end(struct conn *conn)
+{
+	conn_note_end(
+		conn, is_mute(conn) ? LINK_END_SCANNED : states[conn->state].left);
+	conn->listener->ends->count[conn->end]++;
+}
+
+void conn_end_start(struct conn *conn)
+{
+	if (!conn->start)
+		return;
+	lookup_waiter_cancel(&conn->start->waiter);
+	free(TAKE_PTR(conn->start));
+	conn->front->n_starting--;
+}
+
 static void conn_free(struct conn *conn)
 {
 	struct front *front = conn->front;
 
-	if (conn->start)
-		lookup_waiter_cancel(&conn->start->waiter);
+	count_end(conn);
+	conn_end_start(conn);
+	conn->client_address = clients_leave(front->clients, conn->client_address);
 	if (conn->session)
 		gnutls_deinit(conn->session);
 	tls_context_unref(conn->context);
@@ -128,7 +173,6 @@ static void conn_free(struct conn *conn)
 	held_done(&conn->to_client);
 	listener_unref(conn->listener);
 	list_remove(&conn->entry);
-	free(conn->start);
 	free(conn);
 	if (--front->stats.link.connections == 0 && front->on_empty)
 		front->on_empty(front->userdata);
@@ -197,6 +241,7 @@ static void on_deadline(struct loop_timer *timer, void *userdata)
 	}
 	if (conn->state == CONN_CONNECT)
 		conn->front->stats.link.backend_failed++;
+	conn_note_end(conn, is_mute(conn) ? LINK_END_SILENT : states[conn->state].late);
 	conn_free(conn);
 }
 
@@ -205,6 +250,20 @@ static enum conn_state first_state(const struct listener *listener)
 	if (listener->settings.protocol == LINK_PROTOCOL_HTTP)
 		return CONN_REQUEST;
 	return listener_is_tls(listener) ? CONN_HELLO : CONN_CONNECT;
+}
+
+/* Counts the connection as one of its address; false: that has too many. */
+static bool enter_address(struct conn *conn)
+{
+	enum clients_outcome outcome = clients_enter(conn->front->clients,
+		&conn->start->peer, loop_now(conn->front->loop), &conn->client_address);
+
+	if (outcome == CLIENTS_WELCOME)
+		return true;
+	conn_note_end(conn, outcome == CLIENTS_MANY ? LINK_END_MANY_ADDRESS
+						    : LINK_END_FAST_ADDRESS);
+	conn->front->stats.link.rejected++;
+	return false;
 }
 
 static void begin(
@@ -222,10 +281,13 @@ static void begin(
 	conn->start->is_probe = is_probe;
 	list_append(&front->conns, &conn->entry);
 	front->stats.link.connections++;
+	front->n_starting++;
 	conn->state = first_state(listener);
 	conn->timer = loop_timer_new(front->loop, on_deadline, conn);
 	conn_restart_deadline(conn);
-	if (conn->state == CONN_CONNECT)
+	if (!enter_address(conn))
+		conn_free(conn);
+	else if (conn->state == CONN_CONNECT)
 		conn_run(conn);
 	else if (watch(conn, &conn->client, on_client) < 0)
 		conn_free(conn);
@@ -247,8 +309,10 @@ void conn_close_all(struct front *front)
 {
 	struct conn *conn, *tmp;
 
-	list_foreach_safe(conn, tmp, &front->conns, entry)
+	list_foreach_safe(conn, tmp, &front->conns, entry) {
+		conn_note_end(conn, LINK_END_DRAINED);
 		conn_free(conn);
+	}
 }
 
 /* --- HELLO ------------------------------------------------------------------------- */
@@ -260,7 +324,7 @@ static enum conn_step open_session(struct conn *conn, struct tls_context *contex
 {
 	conn->context = tls_context_ref(context);
 	if (handshake_open(conn) < 0)
-		return conn_refuse(conn, ALERT_INTERNAL_ERROR);
+		return conn_refuse(conn, LINK_END_HANDSHAKE, ALERT_INTERNAL_ERROR);
 	conn_set_state(conn, CONN_HANDSHAKE);
 	return STEP_NEXT;
 }
@@ -279,7 +343,7 @@ static enum conn_step start_lookup(struct conn *conn, const struct choice *choic
 	start->waiter.done = on_lookup_done;
 	start->waiter.userdata = conn;
 	if (lookups_wait(conn->front->lookups, &start->waiter, &question) < 0)
-		return conn_refuse(conn, ALERT_INTERNAL_ERROR);
+		return conn_refuse(conn, LINK_END_NO_CONTEXT, ALERT_INTERNAL_ERROR);
 	conn->client.want = 0;
 	conn_set_state(conn, CONN_LOOKUP);
 	return STEP_WAIT;
@@ -302,12 +366,28 @@ static enum conn_step answer_hello(struct conn *conn)
 		return start_lookup(conn, &choice);
 	case CHOICE_UNKNOWN_NAME:
 		conn->front->stats.link.rejected++;
-		return conn_refuse(conn, ALERT_UNRECOGNIZED_NAME);
+		return conn_refuse(
+			conn, LINK_END_UNKNOWN_NAME, ALERT_UNRECOGNIZED_NAME);
 	case CHOICE_NO_PROTOCOL:
 		break;
 	}
 	conn->front->stats.link.rejected++;
-	return conn_refuse(conn, ALERT_NO_APPLICATION_PROTOCOL);
+	return conn_refuse(conn, LINK_END_NO_PROTOCOL, ALERT_NO_APPLICATION_PROTOCOL);
+}
+
+/* Somebody who has typed http:// before the address of a TLS port. */
+static bool is_http(const uint8_t *data, size_t len)
+{
+	static const char *const methods[] = { "GET ", "HEAD ", "POST ", "PUT ",
+		"OPTIONS ", "CONNECT ", "PRI " };
+
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		size_t n = strlen(methods[i]);
+
+		if (len >= n && memcmp(data, methods[i], n) == 0)
+			return true;
+	}
+	return false;
 }
 
 static enum conn_step step_hello(struct conn *conn)
@@ -326,6 +406,7 @@ static enum conn_step step_hello(struct conn *conn)
 	if (r == 0 && len <= HELLO_WIRE_MAX)
 		return STEP_WAIT;
 	stats_count_failure(&front->stats, GNUTLS_E_UNEXPECTED_PACKET);
+	conn_note_end(conn, is_http(data, len) ? LINK_END_HTTP : LINK_END_NOT_TLS);
 	return STEP_DONE;
 }
 
@@ -350,7 +431,7 @@ static void on_lookup_done(
 		conn->start->ticket_name[0] = '\0';
 		step = open_session(conn, conn->front->placeholder);
 	} else {
-		step = conn_refuse(conn, ALERT_INTERNAL_ERROR);
+		step = conn_refuse(conn, LINK_END_NO_CONTEXT, ALERT_INTERNAL_ERROR);
 	}
 	if (step == STEP_DONE)
 		conn_free(conn);
@@ -384,11 +465,12 @@ enum conn_step conn_linger(struct conn *conn)
 	return STEP_NEXT;
 }
 
-enum conn_step conn_refuse(struct conn *conn, unsigned alert)
+enum conn_step conn_refuse(struct conn *conn, enum link_end end, unsigned alert)
 {
 	/* An alert record: fatal, in the clear. */
 	const uint8_t record[] = { 21, 3, 3, 0, 2, 2, (uint8_t)alert };
 
+	conn_note_end(conn, end);
 	send(conn->client.fd, record, sizeof(record), MSG_NOSIGNAL | MSG_DONTWAIT);
 	return conn_linger(conn);
 }

@@ -27,6 +27,7 @@ static enum conn_step reply(struct conn *conn, const struct http_reply *answer)
 static enum conn_step refuse(struct conn *conn, unsigned status)
 {
 	conn->front->stats.link.rejected++;
+	conn_note_end(conn, LINK_END_BAD_REQUEST);
 	return reply(conn, &(struct http_reply){ .status = status });
 }
 

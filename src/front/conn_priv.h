@@ -38,6 +38,7 @@ struct conn_end {
 
 /* What is needed until the relay begins, and no longer. */
 struct conn_start {
+	size_t n_tls; /* octets that GnuTLS has taken */
 	struct hello hello;
 	struct address peer;
 	struct lookup_waiter waiter;
@@ -51,28 +52,36 @@ struct conn {
 	struct front *front;       /* borrowed */
 	struct listener *listener; /* a reference */
 	enum conn_state state;
+	bool is_end_known;
+	enum link_end end; /* how it ends: the first cause, if is_end_known */
 	struct conn_end client;
 	struct conn_end backend;
-	struct loop_timer *timer;    /* owned; the one deadline of the state */
-	struct conn_start *start;    /* owned; NULL once the relay has begun */
-	gnutls_session_t session;    /* owned; NULL: plain text */
-	struct tls_context *context; /* a reference, until the session is gone */
-	struct input input;          /* from the client, as it came */
-	struct held to_backend;      /* not yet taken by the backend */
-	struct held to_client;       /* not yet taken; of TLS: GnuTLS has its start */
-	bool is_record_pending;      /* GnuTLS holds a record not yet taken */
-	bool is_tls_stuck_out;       /* GnuTLS must send before it can receive */
+	struct loop_timer *timer;      /* owned; the one deadline of the state */
+	struct conn_start *start;      /* owned; NULL once the relay has begun */
+	struct client *client_address; /* to be given back to the front's clients */
+	gnutls_session_t session;      /* owned; NULL: plain text */
+	struct tls_context *context;   /* a reference, until the session is gone */
+	struct input input;            /* from the client, as it came */
+	struct held to_backend;        /* not yet taken by the backend */
+	struct held to_client;         /* not yet taken; of TLS: GnuTLS has its start */
+	bool is_record_pending;        /* GnuTLS holds a record not yet taken */
+	bool is_tls_stuck_out;         /* GnuTLS must send before it can receive */
 };
 
 void conn_set_state(struct conn *conn, enum conn_state state);
+/* The session has begun: what was needed for that is gone. */
+void conn_end_start(struct conn *conn);
 /* The state's whole time again, from now (cheap: done for every event of a relay). */
 void conn_restart_deadline(struct conn *conn);
 /* Runs steps until one waits or the connection has ended: do not touch it afterwards. */
 void conn_run(struct conn *conn);
+/* This is how it ends, unless that is known already. Whoever says nothing before the
+ * connection is over has it end as it does in its state when the client leaves. */
+void conn_note_end(struct conn *conn, enum link_end end);
 /* Into LINGER: nothing more is sent. */
 enum conn_step conn_linger(struct conn *conn);
 /* The same, after a fatal TLS alert in plain text (before a session exists). */
-enum conn_step conn_refuse(struct conn *conn, unsigned alert);
+enum conn_step conn_refuse(struct conn *conn, enum link_end end, unsigned alert);
 
 /* handshake.c: opens the session over what was read, with conn->context. */
 int handshake_open(struct conn *conn);

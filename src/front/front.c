@@ -13,6 +13,7 @@ int front_init(
 	front->loop = loop;
 	list_init(&front->conns);
 	front->answers = answers_new();
+	front->tally = link_tally_new();
 	front->rx = xnew_array(uint8_t, FRONT_RX_BYTES);
 	front->plain = xnew_array(uint8_t, FRONT_PLAIN_BYTES);
 	int r = gnutls_priority_init(
@@ -30,6 +31,8 @@ void front_done(struct front *front)
 	answers_free(front->answers);
 	cache_free(front->cache);
 	names_done(&front->names);
+	clients_free(front->clients);
+	link_tally_free(front->tally);
 	tls_context_unref(front->placeholder);
 	if (front->credentials)
 		gnutls_certificate_free_credentials(front->credentials);

@@ -6,11 +6,13 @@
 
 #include "front/answers.h"
 #include "front/cache.h"
+#include "front/clients.h"
 #include "front/lookup.h"
 #include "front/names.h"
 #include "front/stats.h"
 #include "front/ticket.h"
 #include "io/loop.h"
+#include "link/ends.h"
 #include "util/list.h"
 #include "util/log.h"
 
@@ -31,16 +33,21 @@ struct front {
 	struct lookups *lookups; /* owned */
 	struct answers *answers; /* owned */
 	struct stats stats;
+	struct link_tally
+		*tally;    /* owned; how connections of each listener have ended */
 	struct list conns; /* of struct conn; stats.link.connections of them */
 	uint64_t max_connections;
+	uint64_t max_handshakes;  /* connections whose session has not begun */
+	uint64_t n_starting;      /* of them there are now */
+	struct clients *clients;  /* owned */
 	uint8_t *rx;              /* owned; FRONT_RX_BYTES, used within one callback */
 	uint8_t *plain;           /* owned; FRONT_PLAIN_BYTES, the same */
 	front_empty_fn *on_empty; /* the last connection has ended */
 	void *userdata;
 };
 
-/* lookups, on_empty and userdata are the worker's to set; cache, placeholder and names
- * come with CONFIGURE. priority: NULL = TLS_CONTEXT_PRIORITY. On error: front_done. */
+/* lookups, on_empty and userdata are the worker's to set; cache, clients, placeholder and
+ * names come with CONFIGURE. priority: NULL = TLS_CONTEXT_PRIORITY. On error: front_done. */
 int front_init(
 	struct front *front, struct loop *loop, const char *priority, struct err *err);
 /* Ends all connections at once, silently. */

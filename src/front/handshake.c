@@ -12,11 +12,25 @@
 
 #include "front/conn_priv.h"
 
+/* Of a client until its session begins: a hello and a Finished, with room to spare. */
+#define HANDSHAKE_BYTES_MAX (64 * 1024)
+
 /* A session's own way to say "not now" and why not. */
 static ssize_t fail_pull(struct conn *conn, int error)
 {
 	gnutls_transport_set_errno(conn->session, error);
 	return -1;
+}
+
+static bool is_too_much(struct conn *conn, size_t n)
+{
+	if (!conn->start)
+		return false;
+	conn->start->n_tls += n;
+	if (conn->start->n_tls <= HANDSHAKE_BYTES_MAX)
+		return false;
+	conn_note_end(conn, LINK_END_HANDSHAKE);
+	return true;
 }
 
 /* A gnutls_pull_func. */
@@ -39,6 +53,8 @@ static ssize_t on_pull(gnutls_transport_ptr_t ptr, void *data, size_t size)
 		in = input_peek(&conn->input, &len);
 	}
 	size_t n = MIN(size, len);
+	if (is_too_much(conn, n))
+		return fail_pull(conn, ECONNRESET);
 	memcpy(data, in, n);
 	input_consume(&conn->input, n);
 	return (ssize_t)n;
@@ -133,9 +149,12 @@ static enum conn_step fail(struct conn *conn, int code)
 	stats_count_failure(&conn->front->stats, code);
 	log_debug(&conn->listener->log, "connection %d: handshake failed: %s",
 		conn->client.fd, gnutls_strerror(code));
-	/* The other side has gone, or has said itself why it goes. */
 	if (code == GNUTLS_E_PREMATURE_TERMINATION || code == GNUTLS_E_PUSH_ERROR ||
-		code == GNUTLS_E_PULL_ERROR || code == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		code == GNUTLS_E_PULL_ERROR)
+		return STEP_DONE;
+	conn_note_end(conn, LINK_END_HANDSHAKE);
+	/* The other side has said itself why it goes. */
+	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return STEP_DONE;
 	gnutls_alert_send_appropriate(conn->session, code);
 	return conn_linger(conn);
@@ -152,6 +171,8 @@ static enum conn_step finish(struct conn *conn)
 		stats->acme_answered++;
 	if (conn->start->is_acme || conn->start->is_probe ||
 		!conn->listener->has_backend) {
+		conn_note_end(conn,
+			conn->start->is_probe ? LINK_END_PROBED : LINK_END_ANSWERED);
 		gnutls_bye(conn->session, GNUTLS_SHUT_WR);
 		return conn_linger(conn);
 	}

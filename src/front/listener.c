@@ -33,6 +33,14 @@ static void pause_accepting(struct listener *listener, int error)
 	loop_timer_set_after(listener->pause, PAUSE_USEC);
 }
 
+/* The newest stranger loses, never a session. */
+static void refuse(struct listener *listener, int fd, enum link_end end)
+{
+	listener->front->stats.link.rejected++;
+	listener->ends->count[end]++;
+	close(fd);
+}
+
 /* False: nothing more is to be had for now. */
 static bool accept_one(struct listener *listener)
 {
@@ -47,12 +55,12 @@ static bool accept_one(struct listener *listener)
 		/* A client that was gone before we came is no reason to stop. */
 		return errno == ECONNABORTED || errno == EINTR;
 	front->stats.link.accepted++;
-	if (front->stats.link.connections < front->max_connections) {
+	if (front->stats.link.connections >= front->max_connections)
+		refuse(listener, fd, LINK_END_MANY);
+	else if (front->n_starting >= front->max_handshakes)
+		refuse(listener, fd, LINK_END_MANY_HANDSHAKES);
+	else
 		conn_new(listener, fd, &peer);
-		return true;
-	}
-	front->stats.link.rejected++;
-	close(fd);
 	return true;
 }
 
@@ -128,6 +136,7 @@ int listener_new(struct listener **ret, struct front *front,
 		return err_wrap(err, r, "listener %s", settings->name);
 	}
 	*settings = (struct link_listener){ .fd = -1 };
+	listener->ends = link_tally_get(front->tally, listener->settings.name);
 	listener->log =
 		(struct log_ctx){ .key = "LISTENER", .value = listener->settings.name };
 	listener->pause = loop_timer_new(front->loop, on_pause_over, listener);

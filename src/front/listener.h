@@ -22,6 +22,7 @@ struct listener {
 	bool is_backend_down; /* the last connect failed: say so once */
 	gnutls_datum_t alpn[LISTENER_ALPN_MAX]; /* points into settings */
 	unsigned n_alpn;
+	struct link_ends *ends; /* in the front's tally: stays when we are replaced */
 	struct log_ctx log;
 };
 

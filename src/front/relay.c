@@ -266,8 +266,12 @@ static void set_wants(struct conn *conn)
 
 enum conn_step step_relay(struct conn *conn)
 {
-	if (pump_up(conn) == FLOW_BROKEN || pump_down(conn) == FLOW_BROKEN)
+	if (pump_up(conn) == FLOW_BROKEN || pump_down(conn) == FLOW_BROKEN) {
+		/* After its end a client need not be there for what is left to say. */
+		if (!conn->client.has_ended && !conn->backend.has_ended)
+			conn_note_end(conn, LINK_END_BROKEN);
 		return STEP_DONE;
+	}
 	if (conn->client.is_shut && conn->backend.is_shut)
 		return STEP_DONE;
 	set_wants(conn);

@@ -181,6 +181,10 @@ static int apply_configure(
 	struct worker *worker, const struct link_configure *m, struct err *err)
 {
 	struct front *front = &worker->front;
+	const struct clients_limits limits = {
+		.connections = m->address_connections,
+		.rate = m->address_rate,
+	};
 
 	int r = tls_context_new(&front->placeholder, m->placeholder_chain_pem,
 		m->placeholder_key_pem, err);
@@ -191,6 +195,9 @@ static int apply_configure(
 	front->cache =
 		cache_new(m->max_contexts ? m->max_contexts : MAX_CONTEXTS_DEFAULT);
 	front->max_connections = limit_connections(m->max_connections);
+	front->max_handshakes =
+		m->max_handshakes ? m->max_handshakes : front->max_connections;
+	front->clients = clients_new(&limits);
 	if (m->log_level >= LOG_LEVEL_ERROR)
 		log_set_level((enum log_level)m->log_level);
 	worker->generation = m->generation;
@@ -392,12 +399,23 @@ static int on_start(
 	return 0;
 }
 
+static void send_ends(const struct link_ends *ends, void *userdata)
+{
+	struct worker *worker = userdata;
+	struct frame frame;
+
+	frame_init(&frame, LINK_ENDS, 0);
+	link_ends_pack(ends, &frame);
+	report_frame(worker->link, &frame);
+}
+
 static int on_stats_request(
 	struct worker *worker, const struct frame_view *view, struct err *err)
 {
 	struct link_stats m = worker->front.stats.link;
 	struct frame frame;
 
+	link_tally_each(worker->front.tally, send_ends, worker);
 	m.contexts = cache_count(worker->front.cache);
 	m.longest_turn_usec = loop_longest_turn(worker->front.loop);
 	frame_init(&frame, LINK_STATS, 0);

@@ -50,6 +50,9 @@ static const struct field configure_fields[] = {
 	ROW(log_level,             7, U64, 7, 0),
 	ROW(generation,            8, U64, COUNT_MAX, 0),
 	ROW(rendezvous,            9, TEXT, PATH_BYTES_MAX, 0),
+	ROW(max_handshakes,       10, U64, CONTEXTS_MAX, 0),
+	ROW(address_connections,  11, U64, CONTEXTS_MAX, 0),
+	ROW(address_rate,         12, U64, CONTEXTS_MAX, 0),
 	{ .name = NULL },
 };
 #undef MESSAGE

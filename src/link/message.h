@@ -15,7 +15,7 @@
  *   PROBE       + a connected socket: shake hands with it, as if a client of that
  *               listener had come to this very worker, and close it
  *   ANSWER, ANSWER_DROP
- *   START       begin to accept
+ *   START       begin to accept            ENDS         before STATS, one a listener
  *   STATS_REQUEST
  *   DRAIN       stop accepting, end when the last session has ended
  *
@@ -63,6 +63,7 @@ enum link_type {
 	LINK_HELLO,
 	LINK_HANDOVER,
 	LINK_HANDOVER_END,
+	LINK_ENDS, /* link/ends.h */
 
 	LINK_COMMAND = 128, /* link/command.h */
 	LINK_COMMAND_ROW,
@@ -92,9 +93,12 @@ struct link_configure {
 	struct hash_key names_key; /* of the set of names */
 	uint8_t ticket_key[64];    /* master; per listener and name derived from it */
 	char *placeholder_chain_pem;
-	char *placeholder_key_pem; /* secret */
-	uint64_t max_contexts;     /* bound of the cache */
-	uint64_t max_connections;  /* of this worker */
+	char *placeholder_key_pem;    /* secret */
+	uint64_t max_contexts;        /* bound of the cache */
+	uint64_t max_connections;     /* of this worker */
+	uint64_t max_handshakes;      /* of them, whose session has not begun; 0: all */
+	uint64_t address_connections; /* of one address at once; 0: no limit */
+	uint64_t address_rate; /* new ones of one address a minute; 0: no limit */
 	uint64_t log_level;
 	uint64_t generation; /* of the manager, greater with each */
 	char *rendezvous;    /* path of the socket of a later manager; NULL: none */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/wanted/policy.h"
+#include "link/ends.h"
 #include "store/certificate.h"
 #include "store/install.h"
 #include "store/slot.h"
@@ -214,6 +215,35 @@ bool status_has_alarm(const struct manager *m)
 	return alarms;
 }
 
+/* {"imaps": {"relayed": 12, "scanned": 3}}: what is 0 is left out. */
+static json_t *format_listener(const struct link_ends *ends)
+{
+	json_t *counts = json_object();
+
+	for (size_t i = 0; ends && i < _LINK_END_MAX; i++)
+		if (ends->count[i] > 0)
+			json_object_set_new(counts, link_end_names[i],
+				json_integer((json_int_t)MIN(
+					ends->count[i], (uint64_t)INT64_MAX)));
+	return counts;
+}
+
+static json_t *format_listeners(const struct manager *m)
+{
+	_cleanup_(link_tally_freep) struct link_tally *sum = fleet_sum_ends(m->fleet);
+	const struct conf_block *block;
+	json_t *listeners = json_object();
+
+	for (size_t i = 0; (block = conf_get_block(m->loaded.conf, "listener", i));
+		i++) {
+		const char *name = conf_block_get_name(block);
+
+		json_object_set_new(
+			listeners, name, format_listener(link_tally_find(sum, name)));
+	}
+	return listeners;
+}
+
 json_t *status_format_summary(
 	struct manager *m, unsigned n_attention, const char *trouble)
 {
@@ -243,6 +273,7 @@ json_t *status_format_summary(
 		s, "handshakes", json_integer((json_int_t)stats.handshakes));
 	json_object_set_new(
 		s, "failed_handshakes", json_integer((json_int_t)stats.failed));
+	json_object_set_new(s, "listeners", format_listeners(m));
 	json_object_set_new(s, "uptime_usec",
 		json_integer((json_int_t)usec_sub(now, m->started_usec)));
 	json_object_set_new(s, "alarms", format_alarms(m, trouble));

@@ -202,10 +202,11 @@ static int open_listeners(struct manager *m, struct err *err)
 
 static int open_fleet(struct manager *m, struct err *err)
 {
-	_cleanup_(freep) char *program = xasprintf("%s/%s",
-		conf_get_string(manager_get_root(m), "program_directory"), WORKER);
+	const struct conf_block *root = manager_get_root(m);
+	_cleanup_(freep) char *program =
+		xasprintf("%s/%s", conf_get_string(root, "program_directory"), WORKER);
 	_cleanup_(freep) char *rendezvous = format_run_path(m, RENDEZVOUS);
-	unsigned n = (unsigned)conf_get_int(manager_get_root(m), "workers");
+	unsigned n = (unsigned)conf_get_int(root, "workers");
 	long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct fleet_params params = {
 		.loop = m->loop,
@@ -217,10 +218,12 @@ static int open_fleet(struct manager *m, struct err *err)
 		.userdata = m->served,
 		.rendezvous = rendezvous,
 		.generation = m->started_usec,
-		.max_contexts =
-			(uint64_t)conf_get_int(manager_get_root(m), "context_cache"),
-		.max_connections =
-			(uint64_t)conf_get_int(manager_get_root(m), "max_connections"),
+		.max_contexts = (uint64_t)conf_get_int(root, "context_cache"),
+		.max_connections = (uint64_t)conf_get_int(root, "max_connections"),
+		.max_handshakes = (uint64_t)conf_get_int(root, "max_handshakes"),
+		.address_connections =
+			(uint64_t)conf_get_int(root, "address_connections"),
+		.address_rate = (uint64_t)conf_get_int(root, "address_rate"),
 		.log = &m->log,
 	};
 

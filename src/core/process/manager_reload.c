@@ -107,6 +107,7 @@ static void warn_of_start_settings(
 	const struct manager *m, const struct conf *conf, struct conf_report *report)
 {
 	static const char *const names[] = { "workers", "max_connections",
+		"max_handshakes", "address_connections", "address_rate",
 		"context_cache", "events_keep", "state_directory", "run_directory",
 		"program_directory" };
 	const struct conf_block *now = conf_get_root(conf);

@@ -40,6 +40,7 @@ struct fleet {
 	struct standing *standing;
 	struct fleet_ops ops;
 	struct loop_timer *stats_timer;
+	struct link_tally *past_ends; /* owned; of workers that have gone */
 
 	/* the start */
 	fleet_ready_fn *ready; /* NULL once it was called */
@@ -388,6 +389,7 @@ static void on_worker_gone(struct worker *worker, const char *how, void *userdat
 	usec_t lived = usec_sub(loop_now(fleet->in.loop), worker_get_started(worker));
 
 	fleet_ops_forgive(&fleet->ops, worker);
+	link_tally_add(fleet->past_ends, worker_get_ends(worker));
 	seat->worker = worker_free(seat->worker);
 	if (fleet->is_draining) {
 		check_drained(fleet);
@@ -472,6 +474,9 @@ static int make_configure(struct fleet *fleet, struct err *err)
 		return err_set(err, -errno, "random numbers: %s", strerror(errno));
 	c->max_contexts = fleet->in.max_contexts;
 	c->max_connections = fleet->in.max_connections;
+	c->max_handshakes = fleet->in.max_handshakes;
+	c->address_connections = fleet->in.address_connections;
+	c->address_rate = fleet->in.address_rate;
 	c->log_level = (uint64_t)log_get_level();
 	c->generation = fleet->in.generation;
 	c->rendezvous = xstrdup(fleet->in.rendezvous);
@@ -495,6 +500,7 @@ int fleet_new(struct fleet **ret, const struct fleet_params *params, struct err 
 	};
 	fleet->standing = standing_new();
 	fleet_ops_init(&fleet->ops, params->loop, fleet->in.ack_deadline_usec);
+	fleet->past_ends = link_tally_new();
 	fleet->stats_timer = loop_timer_new(params->loop, on_stats_timer, fleet);
 	fleet->drain_timer = loop_timer_new(params->loop, on_drain_deadline, fleet);
 	fleet->seats = xnew_array(struct seat, params->n_workers);
@@ -530,6 +536,7 @@ struct fleet *fleet_free(struct fleet *fleet)
 	loop_defer_free(fleet->ready_defer);
 	loop_timer_free(fleet->drain_timer);
 	loop_timer_free(fleet->stats_timer);
+	link_tally_free(fleet->past_ends);
 	standing_free(fleet->standing);
 	link_configure_done(&fleet->configure);
 	nameset_done(&fleet->names);
@@ -597,4 +604,15 @@ void fleet_get_stats(
 		link_stats_add(ret, worker_get_stats(worker));
 		(*ret_workers)++;
 	}
+}
+
+struct link_tally *fleet_sum_ends(const struct fleet *fleet)
+{
+	struct link_tally *sum = link_tally_new();
+
+	link_tally_add(sum, fleet->past_ends);
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			link_tally_add(sum, worker_get_ends(fleet->seats[i].worker));
+	return sum;
 }

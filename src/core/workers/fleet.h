@@ -10,6 +10,7 @@
 #include "core/workers/fleet_op.h"
 #include "core/workers/listeners.h"
 #include "io/loop.h"
+#include "link/ends.h"
 
 struct fleet;
 
@@ -27,6 +28,7 @@ struct fleet_params {
 	void *userdata;
 	uint64_t max_contexts;
 	uint64_t max_connections;
+	uint64_t max_handshakes, address_connections, address_rate;
 	const char *rendezvous;     /* of a later manager's socket; NULL = none */
 	uint64_t generation;        /* ours, greater than an earlier manager's */
 	usec_t ack_deadline_usec;   /* for acknowledgements; 0 = 10 s */
@@ -94,3 +96,6 @@ int fleet_probe(struct fleet *fleet, const char *listener, struct err *err);
 /* Sums over the workers as of their last report (asked every 10 s), and how many run. */
 void fleet_get_stats(
 	const struct fleet *fleet, struct link_stats *ret, unsigned *ret_workers);
+/* How the connections of each listener have ended, those of workers that have gone
+ * included. Owned by the caller. */
+struct link_tally *fleet_sum_ends(const struct fleet *fleet);

@@ -35,6 +35,7 @@ struct worker {
 	enum worker_state state;
 	usec_t started_usec;
 	struct link_stats stats;
+	struct link_tally *ends; /* owned */
 };
 
 static void on_link_closed(const struct err *err, void *userdata)
@@ -65,6 +66,18 @@ static void on_deadline(struct loop_timer *timer, void *userdata)
 	worker_kill(w);
 }
 
+static void take_ends(struct worker *w, const struct frame_view *view)
+{
+	struct link_ends ends;
+
+	if (link_ends_unpack(view, &ends, NULL) < 0) {
+		log_warning(&w->log, "counters of a listener not understood");
+		return;
+	}
+	link_tally_set(w->ends, &ends);
+	link_ends_done(&ends);
+}
+
 static void on_frame(const struct frame_view *view, void *userdata)
 {
 	struct worker *w = userdata;
@@ -81,6 +94,9 @@ static void on_frame(const struct frame_view *view, void *userdata)
 	case LINK_STATS:
 		if (link_stats_unpack(view, &w->stats, &err) < 0)
 			log_warning(&w->log, "counters not understood");
+		break;
+	case LINK_ENDS:
+		take_ends(w, view);
 		break;
 	case LINK_DRAINED:
 		break;
@@ -122,6 +138,7 @@ static struct worker *new_worker(const struct worker_params *params, char *label
 	w->log = (struct log_ctx){ params->log, "WORKER", label };
 	w->started_usec = loop_now(params->loop);
 	w->deadline = loop_timer_new(params->loop, on_deadline, w);
+	w->ends = link_tally_new();
 	return w;
 }
 
@@ -212,6 +229,7 @@ struct worker *worker_free(struct worker *w)
 	frame_stream_free(w->stream);
 	if (w->pid > 0)
 		end_process(w->pid);
+	link_tally_free(w->ends);
 	free(w->label);
 	free(w);
 	return NULL;
@@ -274,4 +292,9 @@ usec_t worker_get_started(const struct worker *w)
 const struct link_stats *worker_get_stats(const struct worker *w)
 {
 	return &w->stats;
+}
+
+const struct link_tally *worker_get_ends(const struct worker *w)
+{
+	return w->ends;
 }

@@ -7,6 +7,7 @@
 
 #include "io/frame.h"
 #include "io/loop.h"
+#include "link/ends.h"
 #include "link/message.h"
 #include "util/list.h"
 #include "util/log.h"
@@ -72,3 +73,4 @@ pid_t worker_get_pid(const struct worker *worker); /* 0: it has gone */
 unsigned worker_get_index(const struct worker *worker);
 usec_t worker_get_started(const struct worker *worker); /* monotonic */
 const struct link_stats *worker_get_stats(const struct worker *worker);
+const struct link_tally *worker_get_ends(const struct worker *worker);

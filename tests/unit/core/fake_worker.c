@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "io/frame.h"
+#include "link/ends.h"
 #include "link/message.h"
 #include "util/mem.h"
 
@@ -94,8 +95,13 @@ static void on_start(struct fake *fake)
 static void on_stats(struct fake *fake)
 {
 	const struct link_stats stats = { .connections = 3, .handshakes = 10 };
+	const struct link_ends ends = { .listener = (char *)"imaps",
+		.count[LINK_END_RELAYED] = 7 };
 	struct frame frame;
 
+	frame_init(&frame, LINK_ENDS, 0);
+	link_ends_pack(&ends, &frame);
+	send_frame(fake, &frame);
 	frame_init(&frame, LINK_STATS, 0);
 	link_stats_pack(&stats, &frame);
 	send_frame(fake, &frame);

@@ -616,6 +616,10 @@ static void test_stats(void **state)
 	assert_int_equal(n, N_WORKERS);
 	assert_int_equal(stats.connections, 3 * N_WORKERS);
 	assert_int_equal(stats.handshakes, 10 * N_WORKERS);
+	_cleanup_(link_tally_freep) struct link_tally *sum = fleet_sum_ends(f.fleet);
+	assert_int_equal(
+		link_tally_find(sum, "imaps")->count[LINK_END_RELAYED], 7 * N_WORKERS);
+	assert_null(link_tally_find(sum, "smtps"));
 	teardown(&f);
 }
 

@@ -101,6 +101,26 @@ static void test_happenings(void **state)
 		"2026-11-22 08:00:00 UTC  reload: refused ?[31m\n"));
 }
 
+static const char *const counted[] = {
+	"{\"summary\":{\"listeners\":{"
+	"\"imaps\":{\"relayed\":12,\"scanned\":3,\"later\":\"odd\"},"
+	"\"https\":{},\"odd\":7,\"odder \\u001b[31m\":{\"x\":1}}}}",
+	NULL
+};
+
+/* Those of which nothing was counted have no line. */
+static void test_listeners(void **state)
+{
+	struct fixture *f = *state;
+
+	f->rows = counted;
+	fixture_call(f, "status");
+	assert_non_null(strstr(f->out, "\nlistener imaps: 12 relayed, 3 scanned\n"));
+	assert_non_null(strstr(f->out, "\nlistener odder ?[31m: 1 x\n"));
+	assert_null(strstr(f->out, "https"));
+	assert_null(strstr(f->out, "listener odd:"));
+}
+
 static void test_alarm(void **state)
 {
 	struct fixture *f = *state;
@@ -209,6 +229,7 @@ int main(void)
 		fixture_test(test_attention),
 		fixture_test(test_alarm),
 		fixture_test(test_happenings),
+		fixture_test(test_listeners),
 		fixture_test(test_nothing),
 		fixture_test(test_several_certificates),
 		fixture_test(test_full),

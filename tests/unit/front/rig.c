@@ -68,6 +68,15 @@ static void on_answer_ack(struct rig *rig, const struct frame_view *view)
 	link_ack_done(&m);
 }
 
+static void on_ends(struct rig *rig, const struct frame_view *view)
+{
+	struct link_ends m;
+
+	assert_int_equal(link_ends_unpack(view, &m, NULL), 0);
+	link_tally_set(rig->ends, &m);
+	link_ends_done(&m);
+}
+
 static void on_frame(const struct frame_view *view, void *userdata)
 {
 	struct rig *rig = userdata;
@@ -91,6 +100,9 @@ static void on_frame(const struct frame_view *view, void *userdata)
 	case LINK_STATS:
 		assert_int_equal(link_stats_unpack(view, &rig->stats, NULL), 0);
 		rig->n_stats++;
+		break;
+	case LINK_ENDS:
+		on_ends(rig, view);
 		break;
 	default:
 		fail_msg("a message of type %u", view->type);
@@ -118,7 +130,7 @@ void rig_send_empty(struct rig *rig, enum link_type type)
 	send_frame(rig, &frame);
 }
 
-static void configure(struct rig *rig, uint64_t max_connections)
+static void configure(struct rig *rig, const struct link_configure *limits)
 {
 	struct link_configure m = {
 		.names_key = rig->names_key,
@@ -126,7 +138,10 @@ static void configure(struct rig *rig, uint64_t max_connections)
 		.placeholder_chain_pem = rig->placeholder.chain_pem,
 		.placeholder_key_pem = rig->placeholder.key_pem,
 		.max_contexts = 100,
-		.max_connections = max_connections,
+		.max_connections = limits->max_connections,
+		.max_handshakes = limits->max_handshakes,
+		.address_connections = limits->address_connections,
+		.address_rate = limits->address_rate,
 		.log_level = LOG_LEVEL_DEBUG,
 	};
 	struct frame frame;
@@ -256,6 +271,13 @@ const struct link_stats *rig_get_stats(struct rig *rig)
 	return &rig->stats;
 }
 
+uint64_t rig_count_ends(struct rig *rig, const char *listener, enum link_end end)
+{
+	rig_get_stats(rig);
+	const struct link_ends *ends = link_tally_find(rig->ends, listener);
+	return ends ? ends->count[end] : 0;
+}
+
 void rig_drop_link(struct rig *rig)
 {
 	rig->link = frame_stream_free(rig->link);
@@ -301,6 +323,13 @@ void rig_certificate_done(struct rig_certificate *certificate)
 
 struct rig *rig_new(const char *priority, uint64_t max_connections)
 {
+	const struct link_configure limits = { .max_connections = max_connections };
+
+	return rig_new_limited(priority, &limits);
+}
+
+struct rig *rig_new_limited(const char *priority, const struct link_configure *limits)
+{
 	struct rig *rig = xnew(struct rig);
 	const struct frame_stream_params link = {
 		.on_frame = on_frame,
@@ -310,6 +339,7 @@ struct rig *rig_new(const char *priority, uint64_t max_connections)
 	unsigned port;
 	int pair[2];
 
+	rig->ends = link_tally_new();
 	assert_int_equal(loop_new_epoll(&rig->loop, NULL), 0);
 	rig->turn = loop_timer_new(rig->loop, on_turn_over, rig);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
@@ -333,7 +363,7 @@ struct rig *rig_new(const char *priority, uint64_t max_connections)
 	set_fingerprint(&rig->placeholder);
 	rig->backend_fd = listen_somewhere(&port);
 	snprintf(rig->backend, sizeof(rig->backend), "127.0.0.1:%u", port);
-	configure(rig, max_connections);
+	configure(rig, limits);
 	return rig;
 }
 
@@ -349,6 +379,7 @@ struct rig *rig_free(struct rig *rig)
 	rig_certificate_done(&rig->placeholder);
 	test_ca_free(rig->ca);
 	free(rig->last_error);
+	link_tally_free(rig->ends);
 	free(rig);
 	return NULL;
 }

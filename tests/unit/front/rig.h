@@ -9,6 +9,7 @@
 
 #include "front/worker.h"
 #include "io/frame.h"
+#include "link/ends.h"
 #include "link/message.h"
 #include "tests/lib/test.h"
 #include "tests/lib/test_ca.h"
@@ -44,10 +45,13 @@ struct rig {
 	struct link_lookup lookups[RIG_LOOKUPS_MAX];
 	unsigned n_lookups;
 	struct link_stats stats;
+	struct link_tally *ends;
 };
 
 /* Configured, not started. priority: NULL = the worker's own. */
 struct rig *rig_new(const char *priority, uint64_t max_connections);
+/* Of `limits` only those are looked at: connections, handshakes, address_*. */
+struct rig *rig_new_limited(const char *priority, const struct link_configure *limits);
 struct rig *rig_free(struct rig *rig);
 
 void rig_turn(struct rig *rig); /* about a millisecond */
@@ -78,6 +82,8 @@ void rig_drain(struct rig *rig, usec_t usec);
 /* Hands one end of a socket to the worker as a client of that listener; the other. */
 int rig_probe(struct rig *rig, const char *listener);
 const struct link_stats *rig_get_stats(struct rig *rig);
+/* How many connections of that listener have ended so. */
+uint64_t rig_count_ends(struct rig *rig, const char *listener, enum link_end end);
 void rig_drop_link(struct rig *rig);
 
 /* The backend's side of the next connection. */

@@ -31,6 +31,9 @@ static void test_configure(void **state)
 		.placeholder_key_pem = "key",
 		.max_contexts = 1000,
 		.max_connections = 70000,
+		.max_handshakes = 5,
+		.address_connections = 6,
+		.address_rate = 7,
 		.log_level = 7,
 	};
 	struct link_configure out;
@@ -46,6 +49,9 @@ static void test_configure(void **state)
 	assert_string_equal(out.placeholder_key_pem, "key");
 	assert_int_equal(out.max_contexts, 1000);
 	assert_int_equal(out.max_connections, 70000);
+	assert_int_equal(out.max_handshakes, 5);
+	assert_int_equal(out.address_connections, 6);
+	assert_int_equal(out.address_rate, 7);
 	assert_int_equal(out.log_level, 7);
 	link_configure_done(&out);
 	frame_done(&frame);
