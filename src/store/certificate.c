@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "store/store_priv.h"
+#include "util/hash.h"
 #include "util/mem.h"
 #include "util/strtab.h"
 
@@ -31,6 +32,16 @@ void store_certificate_done(struct store_certificate *certificate)
 	*certificate = (struct store_certificate){ 0 };
 }
 
+/* SQLite does not see that a row has rotted. Never 0. */
+static int64_t sum_up(const struct store_certificate *c)
+{
+	static const struct hash_key key = { .k = "certificate_pem" };
+	uint64_t chain = hash_bytes(&key, c->chain_pem, strlen(c->chain_pem));
+	uint64_t both = 31 * chain + hash_bytes(&key, c->key_pem, strlen(c->key_pem));
+
+	return (int64_t)(both >> 2) + 1;
+}
+
 static int read_certificate(struct store_stmt *q, struct store_certificate *ret)
 {
 	_cleanup_(store_certificate_done) struct store_certificate c = { 0 };
@@ -50,9 +61,11 @@ static int read_certificate(struct store_stmt *q, struct store_certificate *ret)
 	c.state = (enum store_certificate_state)store_stmt_read_enum(
 		q, store_certificate_state_names, _STORE_CERTIFICATE_STATE_MAX);
 	c.profile = store_stmt_read_text_or_null(q, STORE_TEXT_MAX);
+	int64_t checksum = store_stmt_read_id(q);
 	int r = store_stmt_read_end(q);
 	if (r < 0)
 		return r;
+	c.is_damaged = checksum != 0 && checksum != sum_up(&c);
 	*ret = c;
 	c = (struct store_certificate){ 0 };
 	return 0;
@@ -113,6 +126,8 @@ static int add_pem(struct store *store, const struct store_certificate *certific
 	store_stmt_bind_int(&q, certificate->id);
 	store_stmt_bind_text(&q, certificate->chain_pem, STORE_PEM_MAX);
 	store_stmt_bind_text(&q, certificate->key_pem, STORE_PEM_MAX);
+	if (certificate->chain_pem && certificate->key_pem)
+		store_stmt_bind_int(&q, sum_up(certificate));
 	return store_stmt_run(&q);
 }
 

@@ -30,6 +30,7 @@ struct store_certificate {
 	usec_t not_after_usec;
 	usec_t issued_usec;
 	enum store_certificate_state state;
+	bool is_damaged; /* loaded: chain or key are not what was stored */
 };
 
 void store_certificate_done(struct store_certificate *certificate);

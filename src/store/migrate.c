@@ -254,6 +254,12 @@ static const char accepted[] =
 	  TEXT(digest)
 	") STRICT;"
 	"PRAGMA user_version = 8;";
+
+/* NULL: stored before there was one. */
+static const char checksum[] =
+	"ALTER TABLE certificate_pem ADD COLUMN"
+	" checksum INTEGER CHECK (checksum > 0);"
+	"PRAGMA user_version = 9;";
 /* clang-format on */
 
 static const struct store_migration migrations[] = {
@@ -265,6 +271,7 @@ static const struct store_migration migrations[] = {
 	{ pending_key },
 	{ revocation },
 	{ accepted },
+	{ checksum },
 };
 
 const struct store_migration *store_migrate_get_list(unsigned *ret_n)

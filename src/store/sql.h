@@ -122,7 +122,7 @@
 	X(CERTIFICATE_LOAD, \
 		"SELECT c.id, c.slot_id, c.authority, c.names, p.chain_pem, p.key_pem," \
 		" c.serial, c.fingerprint, c.issuer, c.not_before_usec, c.not_after_usec," \
-		" c.issued_usec, c.state, c.profile FROM certificate AS c" \
+		" c.issued_usec, c.state, c.profile, p.checksum FROM certificate AS c" \
 		" LEFT JOIN certificate_pem AS p ON p.certificate_id = c.id" \
 		" WHERE c.id = ?") \
 	X(CERTIFICATE_FIND, \
@@ -132,8 +132,8 @@
 		" issuer, not_before_usec, not_after_usec, issued_usec, state, profile)" \
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
 	X(CERTIFICATE_ADD_PEM, \
-		"INSERT INTO certificate_pem (certificate_id, chain_pem, key_pem)" \
-		" VALUES (?, ?, ?)") \
+		"INSERT INTO certificate_pem (certificate_id, chain_pem, key_pem, checksum)" \
+		" VALUES (?, ?, ?, ?)") \
 	X(CERTIFICATE_SET_STATE, "UPDATE certificate SET state = ? WHERE id = ?") \
 	X(CERTIFICATE_PRUNE, \
 		"DELETE FROM certificate" \

@@ -53,7 +53,9 @@ def fill(room, daemon, n):
             ],
         )
         base.executemany(
-            "INSERT INTO certificate_pem VALUES (?, ?, ?)", [(i, chain, key) for i in ids]
+            "INSERT INTO certificate_pem (certificate_id, chain_pem, key_pem)"
+            " VALUES (?, ?, ?)",
+            [(i, chain, key) for i in ids],
         )
         base.executemany(
             "INSERT INTO install (certificate_id, target, address, done_usec, proven_usec,"

@@ -383,6 +383,8 @@ static bool is_whole(const struct store_certificate *c)
 	_cleanup_(key_freep) struct key *key = NULL;
 	char fingerprint[CERT_FINGERPRINT_TEXT];
 
+	if (c->is_damaged)
+		return false;
 	if (cert_chain_parse_pem(&chain, c->chain_pem, strlen(c->chain_pem), NULL) <
 			0 ||
 		key_parse_pem(&key, c->key_pem, strlen(c->key_pem), NULL) < 0)

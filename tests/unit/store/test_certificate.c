@@ -81,6 +81,46 @@ static void test_all_or_nothing(void **state)
 	store_fixture_expect_error(&err, "certificate 1: chain_pem is missing");
 }
 
+static bool is_damaged(struct store *store, int64_t id)
+{
+	struct store_certificate c = { 0 };
+
+	assert_int_equal(store_certificate_load(store, id, &c, NULL), 0);
+	bool is_damaged = c.is_damaged;
+	store_certificate_done(&c);
+	return is_damaged;
+}
+
+/* One octet somewhere in the chain or the key; what has no checksum cannot be told. */
+static void test_rot(void **state)
+{
+	static const char *const changes[] = {
+		"UPDATE certificate_pem SET chain_pem = chain_pem || 'x'",
+		"UPDATE certificate_pem SET key_pem = 'x' || substr(key_pem, 2)",
+		"UPDATE certificate_pem SET chain_pem = key_pem, key_pem = chain_pem",
+		"UPDATE certificate_pem SET checksum = checksum + 1",
+	};
+	struct store_fixture *f = *state;
+	int64_t slot = store_fixture_slot(f->store, "example.org");
+	int64_t id = store_fixture_certificate(f->store, slot, "a.test", 1);
+
+	assert_false(is_damaged(f->store, id));
+	store_fixture_sql(
+		f->store, "CREATE TEMP TABLE was AS SELECT * FROM certificate_pem");
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		test_case(changes[i]);
+		store_fixture_sql(f->store, changes[i]);
+		assert_true(is_damaged(f->store, id));
+		store_fixture_sql(f->store,
+			"UPDATE certificate_pem SET (chain_pem, key_pem, checksum) ="
+			" (SELECT chain_pem, key_pem, checksum FROM was)");
+		assert_false(is_damaged(f->store, id));
+	}
+	store_fixture_sql(f->store,
+		"UPDATE certificate_pem SET checksum = NULL, chain_pem = 'x'");
+	assert_false(is_damaged(f->store, id));
+}
+
 static bool is_there(struct store *store, int64_t id)
 {
 	struct store_certificate c = { 0 };
@@ -300,6 +340,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test_with_store(test_round_trip),
 		test_with_store(test_all_or_nothing),
+		test_with_store(test_rot),
 		test_with_store(test_prune),
 		test_with_store(test_each_served),
 		test_with_store(test_pages_with_bad_rows),
