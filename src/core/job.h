@@ -64,6 +64,10 @@ int job_start(struct job **ret, const struct job_params *params, job_done_fn *do
 struct job *job_cancel(struct job *job);
 DEFINE_CLEANUP(struct job *, job_cancel)
 
+/* Another configuration whose domain says the same. A job that waits for its place takes
+ * it, since it may wait for long; others end with the one that they began with. */
+void job_follow(struct job *job, struct conf *conf, const struct conf_block *domain);
+
 int64_t job_get_slot_id(const struct job *job);
 const struct conf_block *job_get_domain(const struct job *job);
 const struct conf *job_get_conf(const struct job *job);

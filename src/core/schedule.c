@@ -242,7 +242,7 @@ void schedule_stop(struct schedule *schedule)
 
 /* --- reload ----------------------------------------------------------------------------- */
 
-void schedule_follow(struct schedule *schedule, const struct conf *conf, bool all_stale)
+void schedule_follow(struct schedule *schedule, struct conf *conf, bool all_stale)
 {
 	struct running *r, *next;
 
@@ -252,8 +252,10 @@ void schedule_follow(struct schedule *schedule, const struct conf *conf, bool al
 			conf_find_block(conf, "domain", conf_block_get_name(was));
 
 		if (!all_stale && is &&
-			policy_is_same_slice(job_get_conf(r->job), was, conf, is))
+			policy_is_same_slice(job_get_conf(r->job), was, conf, is)) {
+			job_follow(r->job, conf, is);
 			continue;
+		}
 		int64_t slot_id = r->slot_id;
 		running_free(r);
 		set_due(schedule, slot_id, loop_wall_now(schedule->env->loop));

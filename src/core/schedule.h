@@ -39,8 +39,7 @@ struct schedule_watch *schedule_unwatch(struct schedule_watch *watch);
 
 /* Cancels jobs whose domain's slice (policy_is_same_slice) is not the same in `conf`, and
  * no others, unless `all_stale` says so (an instance has gone). They are due at once. */
-void schedule_follow(
-	struct schedule *schedule, const struct conf *conf, bool all_stale);
+void schedule_follow(struct schedule *schedule, struct conf *conf, bool all_stale);
 /* The job of a slot, or NULL. */
 const struct job *schedule_find(const struct schedule *schedule, int64_t slot_id);
 unsigned schedule_count(const struct schedule *schedule);

@@ -501,6 +501,11 @@ struct solver *solver_new(const struct solver_params *params)
 	return solver;
 }
 
+void solver_follow(struct solver *solver, const struct conf_block *domain)
+{
+	solver->domain = domain;
+}
+
 struct solver *solver_free(struct solver *solver)
 {
 	struct solve *s, *next_solve;

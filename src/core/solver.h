@@ -32,6 +32,8 @@ struct solver *solver_new(const struct solver_params *params);
 /* Cancels everything, clean-ups too: the record still has what these were for. */
 struct solver *solver_free(struct solver *solver);
 DEFINE_CLEANUP(struct solver *, solver_free)
+/* The same domain of another configuration, while nothing is being solved. */
+void solver_follow(struct solver *solver, const struct conf_block *domain);
 /* Borrowed. */
 const struct acme_solver *solver_get(const struct solver *solver);
 /* "http-01 (tls-alpn-01: not offered by the CA)": what was used and why not another;

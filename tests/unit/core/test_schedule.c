@@ -381,6 +381,47 @@ static void test_follow(void **state)
 	teardown(&f);
 }
 
+static bool is_waiting(struct fixture *f, const char *domain)
+{
+	const struct job *job = schedule_find(f->schedule, find_id(f, domain));
+
+	return job &&
+	       strcmp(job_get_state_text(job), "waiting for a place at the CA") == 0;
+}
+
+/* However many reloads there are while it waits: the last configuration is what it goes on
+ * with, and those between are not kept for it. */
+static void test_follow_while_it_waits(void **state)
+{
+	static const char *const names[] = { "one.test", "two.test", "three.test" };
+	struct fixture f;
+	unsigned n_waiting = 0;
+
+	setup(&f, AUTHORITY ONE TWO THREE, true);
+	schedule_run(f.schedule);
+	while (fake_ca_count_orders(f.ca) == 0)
+		assert_true(fake_loop_run_next(f.loop));
+	struct conf *conf = notes_load(f.host, AUTHORITY ONE TWO THREE);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		bool was_waiting = is_waiting(&f, names[i]);
+
+		n_waiting += was_waiting;
+		schedule_follow(f.schedule, conf, false);
+		assert_ptr_equal(
+			job_get_conf(schedule_find(f.schedule, find_id(&f, names[i]))),
+			was_waiting ? conf : f.conf);
+	}
+	assert_in_range(n_waiting, 1, 2);
+	conf_unref(f.conf);
+	f.conf = f.env.conf = conf;
+	/* To their end, which this CA makes the same for all. */
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		test_log_expect(LOG_LEVEL_ERROR, "no challenge is possible");
+	fake_loop_advance(f.loop, 10 * USEC_PER_SEC);
+	assert_int_equal(fake_ca_count_orders(f.ca), 3);
+	teardown(&f);
+}
+
 /* --- jobs at one authority ---------------------------------------------------------------------------- */
 
 /* The first finds out that the account is gone; the others, which have passed that check
@@ -460,6 +501,7 @@ int main(void)
 		test_with_log(test_watch),
 		test_with_log(test_watch_is_kept),
 		test_with_log(test_follow),
+		test_with_log(test_follow_while_it_waits),
 		test_with_log(test_account_goes_while_others_wait),
 		/* as above */
 		cmocka_unit_test(test_most_urgent_first),
