@@ -46,6 +46,7 @@ class Backend:
         self.proxy = proxy
         self.headers = []
         self.received = []
+        self.n_ended = 0  # connections, in whatever way
         self.port = ports.take()
         self._listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, daemon=True).start()
@@ -67,6 +68,7 @@ class Backend:
                 self.talk(connection)
             except OSError:
                 pass
+        self.n_ended += 1
 
     def talk(self, connection):
         total = 0
