@@ -269,6 +269,7 @@ static const char *const type_text[] = {
 	[CONF_REFS]      = "list of block names",
 	[CONF_ADDRESS]   = "address",
 	[CONF_ADDRESSES] = "list of addresses",
+	[CONF_NETWORKS]  = "list of networks",
 	[CONF_URL]       = "https URL",
 	[CONF_PATH]      = "absolute path",
 	[CONF_EMAIL]     = "mail address",
@@ -286,7 +287,7 @@ const char *schema_describe_type(enum conf_type type)
 bool schema_is_list(enum conf_type type)
 {
 	return type == CONF_STRINGS || type == CONF_ENUMS || type == CONF_NAMES ||
-	       type == CONF_REFS || type == CONF_ADDRESSES;
+	       type == CONF_REFS || type == CONF_ADDRESSES || type == CONF_NETWORKS;
 }
 
 static char *format_size(int64_t bytes)

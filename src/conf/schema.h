@@ -27,6 +27,7 @@ enum conf_type {
 	CONF_REFS,     /* list of such names */
 	CONF_ADDRESS,  /* numeric address and port, or unix:/path */
 	CONF_ADDRESSES, /* list of such */
+	CONF_NETWORKS,  /* list of networks: 192.0.2.0/24, 2001:db8::/32 */
 	CONF_URL,       /* https:// only */
 	CONF_PATH,      /* absolute path */
 	CONF_EMAIL,

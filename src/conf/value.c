@@ -302,6 +302,8 @@ static bool parse_word(struct parse *p, const char *word, struct conf_value *ret
 	case CONF_ADDRESS:
 	case CONF_ADDRESSES:
 		return parse_checked(p, word, word_check_address(word), ret);
+	case CONF_NETWORKS:
+		return parse_checked(p, word, word_check_network(word), ret);
 	case CONF_URL:
 		return parse_checked(p, word, word_check_url(word), ret);
 	case CONF_PATH:

@@ -10,6 +10,7 @@
 #include "conf/idn.h"
 #include "util/dname.h"
 #include "util/macro.h"
+#include "util/network.h"
 #include "util/usec.h"
 
 #define URL_BYTES_MAX  2048
@@ -85,6 +86,13 @@ const char *word_check_address(const char *word)
 		return "not a numeric address; write 127.0.0.1:993, [::1]:993 or "
 		       "unix:/path";
 	return is_port(colon + 1) ? NULL : "the port is a number from 1 to 65535";
+}
+
+const char *word_check_network(const char *word)
+{
+	struct network network;
+
+	return network_parse(word, &network);
 }
 
 static bool is_host(const char *s, size_t len)

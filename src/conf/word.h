@@ -8,6 +8,7 @@
 
 /* Each returns NULL, or a static sentence saying what is wrong with the word. */
 const char *word_check_address(const char *word);
+const char *word_check_network(const char *word);
 const char *word_check_url(const char *word);
 const char *word_check_path(const char *word);
 const char *word_check_email(const char *word);

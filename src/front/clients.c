@@ -27,7 +27,8 @@ struct client {
 
 struct clients {
 	struct clients_limits limits;
-	struct map *by_key; /* owned, with the clients in it */
+	struct network *exceptions; /* owned */
+	struct map *by_key;         /* owned, with the clients in it */
 	struct list idle;
 	size_t n_idle;
 };
@@ -37,6 +38,10 @@ struct clients *clients_new(const struct clients_limits *limits)
 	struct clients *clients = xnew(struct clients);
 
 	clients->limits = *limits;
+	clients->exceptions = xnew_array(struct network, limits->n_exceptions + 1);
+	for (size_t i = 0; i < limits->n_exceptions; i++)
+		clients->exceptions[i] = limits->exceptions[i];
+	clients->limits.exceptions = clients->exceptions;
 	clients->by_key = map_new();
 	list_init(&clients->idle);
 	return clients;
@@ -59,6 +64,7 @@ struct clients *clients_free(struct clients *clients)
 	list_foreach_safe(client, tmp, &clients->idle, idle)
 		forget(clients, client);
 	map_free(clients->by_key);
+	free(clients->exceptions);
 	free(clients);
 	return NULL;
 }
@@ -123,14 +129,22 @@ static bool pace(const struct clients *clients, struct client *client, usec_t no
 	return true;
 }
 
+static bool has_limits(const struct clients *clients, const struct address *address)
+{
+	const struct clients_limits *limits = &clients->limits;
+
+	return (limits->connections > 0 || limits->rate > 0) &&
+	       !network_list_has(
+		       limits->exceptions, limits->n_exceptions, &address->sa);
+}
+
 enum clients_outcome clients_enter(struct clients *clients,
 	const struct address *address, usec_t now_usec, struct client **ret)
 {
 	char key[KEY_MAX] = "";
 
 	*ret = NULL;
-	if (!get_key(address, key) ||
-		(clients->limits.connections == 0 && clients->limits.rate == 0))
+	if (!has_limits(clients, address) || !get_key(address, key))
 		return CLIENTS_WELCOME;
 	struct client *client = find_or_add(clients, key);
 	forget_oldest(clients);

@@ -8,6 +8,7 @@
 
 #include "io/address.h"
 #include "util/macro.h"
+#include "util/network.h"
 #include "util/usec.h"
 
 struct clients;
@@ -17,6 +18,8 @@ struct client;
 struct clients_limits {
 	uint64_t connections; /* of one address at once; 0: no limit */
 	uint64_t rate; /* new ones of one address a minute, and at once; 0: none */
+	const struct network *exceptions; /* no limit for these; copied */
+	size_t n_exceptions;
 };
 
 enum clients_outcome {

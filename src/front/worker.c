@@ -177,16 +177,32 @@ static void on_manager_found(int fd, void *userdata)
 	lookups_resend(worker->front.lookups);
 }
 
+static int make_clients(
+	struct front *front, const struct link_configure *m, struct err *err)
+{
+	struct network exceptions[LINK_NETWORKS_MAX];
+	struct clients_limits limits = {
+		.connections = m->address_connections,
+		.rate = m->address_rate,
+		.exceptions = exceptions,
+	};
+
+	for (char **p = m->limit_exceptions; p && *p; p++)
+		if (network_parse(*p, &exceptions[limits.n_exceptions++]))
+			return err_set(err, -EPROTO, "not a network: %s", *p);
+	front->clients = clients_new(&limits);
+	return 0;
+}
+
 static int apply_configure(
 	struct worker *worker, const struct link_configure *m, struct err *err)
 {
 	struct front *front = &worker->front;
-	const struct clients_limits limits = {
-		.connections = m->address_connections,
-		.rate = m->address_rate,
-	};
 
-	int r = tls_context_new(&front->placeholder, m->placeholder_chain_pem,
+	int r = make_clients(front, m, err);
+	if (r < 0)
+		return r;
+	r = tls_context_new(&front->placeholder, m->placeholder_chain_pem,
 		m->placeholder_key_pem, err);
 	if (r < 0)
 		return err_wrap(err, r, "placeholder");
@@ -197,7 +213,6 @@ static int apply_configure(
 	front->max_connections = limit_connections(m->max_connections);
 	front->max_handshakes =
 		m->max_handshakes ? m->max_handshakes : front->max_connections;
-	front->clients = clients_new(&limits);
 	if (m->log_level >= LOG_LEVEL_ERROR)
 		log_set_level((enum log_level)m->log_level);
 	worker->generation = m->generation;

@@ -53,6 +53,7 @@ static const struct field configure_fields[] = {
 	ROW(max_handshakes,       10, U64, CONTEXTS_MAX, 0),
 	ROW(address_connections,  11, U64, CONTEXTS_MAX, 0),
 	ROW(address_rate,         12, U64, CONTEXTS_MAX, 0),
+	ROW(limit_exceptions,     13, LIST, LINK_NETWORKS_MAX, 0),
 	{ .name = NULL },
 };
 #undef MESSAGE

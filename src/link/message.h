@@ -36,6 +36,7 @@
 #include "util/usec.h"
 
 #define LINK_NAMES_PER_FRAME 32768
+#define LINK_NETWORKS_MAX    256
 
 enum link_type {
 	LINK_CONFIGURE = 1,
@@ -98,7 +99,8 @@ struct link_configure {
 	uint64_t max_connections;     /* of this worker */
 	uint64_t max_handshakes;      /* of them, whose session has not begun; 0: all */
 	uint64_t address_connections; /* of one address at once; 0: no limit */
-	uint64_t address_rate; /* new ones of one address a minute; 0: no limit */
+	uint64_t address_rate;   /* new ones of one address a minute; 0: no limit */
+	char **limit_exceptions; /* networks without these two; NULL = none */
 	uint64_t log_level;
 	uint64_t generation; /* of the manager, greater with each */
 	char *rendezvous;    /* path of the socket of a later manager; NULL: none */

@@ -74,7 +74,8 @@ def open_session(room, **how):
 def start(room, more="", imaps="", wrapper=()):
     room.start_pebble()
     backend = room.start_backend(greeting=GREETING)
-    daemon = room.postseald(room.config("", backend.port, imaps=imaps) + more, start=False)
+    config = room.config("", backend.port, imaps=imaps) + "limit_exceptions = 127.0.0.9\n" + more
+    daemon = room.postseald(config, start=False)
     daemon.wrapper = list(wrapper)
     return daemon.start()
 
@@ -179,6 +180,18 @@ def test_one_address(room):
         talk(one)
         one.close()
     wait_ends(daemon, {"address_connections": 1})
+
+
+def test_an_exception(room):
+    """The address of a webmail server, such as 127.0.0.9."""
+    daemon = start(room, "address_connections = 1\naddress_rate = 1\n")
+    strangers = [knock(room.imaps_port, source="127.0.0.9") for _ in range(10)]
+    with knock(room.imaps_port), knock(room.imaps_port) as second:
+        assert is_closed(second, 5)
+    assert not any(is_closed(one) for one in strangers)
+    for one in strangers:
+        one.close()
+    wait_ends(daemon, {"scanned": 10})
 
 
 def test_one_address_in_a_hurry(room):

@@ -224,6 +224,7 @@ static int open_fleet(struct manager *m, struct err *err)
 		.address_connections =
 			(uint64_t)conf_get_int(root, "address_connections"),
 		.address_rate = (uint64_t)conf_get_int(root, "address_rate"),
+		.limit_exceptions = conf_get_list(root, "limit_exceptions"),
 		.log = &m->log,
 	};
 

@@ -108,8 +108,8 @@ static void warn_of_start_settings(
 {
 	static const char *const names[] = { "workers", "max_connections",
 		"max_handshakes", "address_connections", "address_rate",
-		"context_cache", "events_keep", "state_directory", "run_directory",
-		"program_directory" };
+		"limit_exceptions", "context_cache", "events_keep", "state_directory",
+		"run_directory", "program_directory" };
 	const struct conf_block *now = conf_get_root(conf);
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

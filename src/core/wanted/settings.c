@@ -37,6 +37,8 @@ static const struct conf_setting root_settings[] = {
 	  "Open connections of one client address (of IPv6: one /64) per worker; above it the newest is closed. 0 is no limit." },
 	{ "address_rate", CONF_INT, "3000", 0, 1000000, "connections", NULL, NULL, 0,
 	  "New connections of one client address a minute per worker, as many of them at once; above it the newest is closed. 0 is no limit." },
+	{ "limit_exceptions", CONF_NETWORKS, "127.0.0.0/8 [::1]", 0, LINK_NETWORKS_MAX, NULL, NULL, NULL, 0,
+	  "Networks for whose addresses address_connections and address_rate do not hold, such as that of a webmail server." },
 	{ "context_cache", CONF_INT, "10000", 16, 1000000, "contexts", NULL, NULL, 0,
 	  "TLS contexts that a worker keeps in memory; others are asked of the manager when a client names them." },
 	{ "plugin_timeout", CONF_DURATION, "2m", 1 * SEC, DAY, NULL, NULL, NULL, 0,

@@ -477,6 +477,8 @@ static int make_configure(struct fleet *fleet, struct err *err)
 	c->max_handshakes = fleet->in.max_handshakes;
 	c->address_connections = fleet->in.address_connections;
 	c->address_rate = fleet->in.address_rate;
+	for (char *const *p = fleet->in.limit_exceptions; p && *p; p++)
+		strv_append(&c->limit_exceptions, *p);
 	c->log_level = (uint64_t)log_get_level();
 	c->generation = fleet->in.generation;
 	c->rendezvous = xstrdup(fleet->in.rendezvous);

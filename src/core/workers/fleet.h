@@ -29,10 +29,11 @@ struct fleet_params {
 	uint64_t max_contexts;
 	uint64_t max_connections;
 	uint64_t max_handshakes, address_connections, address_rate;
-	const char *rendezvous;     /* of a later manager's socket; NULL = none */
-	uint64_t generation;        /* ours, greater than an earlier manager's */
-	usec_t ack_deadline_usec;   /* for acknowledgements; 0 = 10 s */
-	usec_t start_deadline_usec; /* for a worker to listen; 0 = 30 s */
+	char *const *limit_exceptions; /* copied; NULL = none */
+	const char *rendezvous;        /* of a later manager's socket; NULL = none */
+	uint64_t generation;           /* ours, greater than an earlier manager's */
+	usec_t ack_deadline_usec;      /* for acknowledgements; 0 = 10 s */
+	usec_t start_deadline_usec;    /* for a worker to listen; 0 = 30 s */
 	const struct log_ctx *log;
 };
 

@@ -14,6 +14,10 @@ struct check_row {
 
 /* clang-format off */
 static const struct check_row checks[] = {
+	{ word_check_network, "192.0.2.0/24",          NULL },
+	{ word_check_network, "[::1]",                 NULL },
+	{ word_check_network, "192.0.2.1/24",          "bits behind the slash have to be 0" },
+	{ word_check_network, "mail.example.org",      "write a network such as" },
 	{ word_check_address, "127.0.0.1:993",         NULL },
 	{ word_check_address, "[::]:993",              NULL },
 	{ word_check_address, "[2001:db8::1]:65535",   NULL },

@@ -142,6 +142,7 @@ static void configure(struct rig *rig, const struct link_configure *limits)
 		.max_handshakes = limits->max_handshakes,
 		.address_connections = limits->address_connections,
 		.address_rate = limits->address_rate,
+		.limit_exceptions = limits->limit_exceptions,
 		.log_level = LOG_LEVEL_DEBUG,
 	};
 	struct frame frame;

@@ -107,7 +107,8 @@ static void test_rate(void **state)
 
 static void test_without_limits(void **state)
 {
-	const struct clients_limits none = { 0 }, strict = { 1, 1 };
+	const struct clients_limits none = { 0 },
+				    strict = { .connections = 1, .rate = 1 };
 	const struct address local = { .len = 0 };
 	struct clients *clients = clients_new(&none);
 	struct client *client;
@@ -124,6 +125,28 @@ static void test_without_limits(void **state)
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(
 			clients_enter(clients, &local, NOW, &client), CLIENTS_WELCOME);
+	clients_free(clients);
+}
+
+static void test_exceptions(void **state)
+{
+	struct network networks[2];
+	const struct clients_limits limits = { 1, 1, networks, ARRAY_SIZE(networks) };
+	struct client *one, *two;
+
+	assert_null(network_parse("192.0.2.0/24", &networks[0]));
+	assert_null(network_parse("2001:db8::/32", &networks[1]));
+	struct clients *clients = clients_new(&limits);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(
+			enter(clients, "192.0.2.9", NOW, &one), CLIENTS_WELCOME);
+		assert_int_equal(
+			enter(clients, "2001:db8::1", NOW, &one), CLIENTS_WELCOME);
+		assert_null(one);
+	}
+	assert_int_equal(enter(clients, "192.0.3.9", NOW, &one), CLIENTS_WELCOME);
+	assert_int_equal(enter(clients, "192.0.3.9", NOW, &two), CLIENTS_MANY);
+	clients_leave(clients, one);
 	clients_free(clients);
 }
 
@@ -162,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_without_limits),
+		cmocka_unit_test(test_exceptions),
 		cmocka_unit_test(test_memory_is_bounded),
 	};
 

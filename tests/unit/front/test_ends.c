@@ -299,6 +299,22 @@ static void test_address_rate(void **state)
 		LINK_END_FAST_ADDRESS);
 }
 
+static void test_exceptions(void **state)
+{
+	char *networks[] = { (char *)"192.0.2.0/24", (char *)"127.0.0.0/8", NULL };
+	const struct link_configure limits = {
+		.address_connections = 1,
+		.address_rate = 1,
+		.limit_exceptions = networks,
+	};
+	struct place p = begin(&limits);
+
+	for (int i = 0; i < 3; i++)
+		do_scan(&p);
+	rig_until(p.rig, rig_count_ends(p.rig, "imaps", LINK_END_SCANNED) == 3);
+	rig_free(p.rig);
+}
+
 /* Sessions do not count among handshakes; when those have ended there is room again. */
 static void test_handshakes(void **state)
 {
@@ -330,6 +346,7 @@ int main(void)
 		test_with_log(test_connections),
 		test_with_log(test_address_connections),
 		test_with_log(test_address_rate),
+		test_with_log(test_exceptions),
 		test_with_log(test_handshakes),
 	};
 

@@ -24,6 +24,7 @@ static struct frame_view view_of(struct frame *frame)
 
 static void test_configure(void **state)
 {
+	char *networks[] = { "192.0.2.0/24", "::1", NULL };
 	struct link_configure in = {
 		.names_key.k = "0123456789abcde",
 		.ticket_key = "tickets",
@@ -34,6 +35,7 @@ static void test_configure(void **state)
 		.max_handshakes = 5,
 		.address_connections = 6,
 		.address_rate = 7,
+		.limit_exceptions = networks,
 		.log_level = 7,
 	};
 	struct link_configure out;
@@ -52,6 +54,8 @@ static void test_configure(void **state)
 	assert_int_equal(out.max_handshakes, 5);
 	assert_int_equal(out.address_connections, 6);
 	assert_int_equal(out.address_rate, 7);
+	assert_int_equal(strv_length(out.limit_exceptions), 2);
+	assert_string_equal(out.limit_exceptions[1], "::1");
 	assert_int_equal(out.log_level, 7);
 	link_configure_done(&out);
 	frame_done(&frame);
