@@ -101,3 +101,26 @@ int store_event_each(struct store *store, const struct store_event_range *range,
 		store_stmt_bind_text(&q, range->subject, STORE_TEXT_MAX);
 	return store_stmt_each(&q, on_row, &walk);
 }
+
+int store_event_find_before_last(struct store *store, unsigned n, const char *subject,
+	int64_t *ret, struct err *err)
+{
+	_cleanup_(store_stmt_close) struct store_stmt q;
+
+	store_stmt_open(&q, store,
+		subject ? STORE_STMT_EVENT_BEFORE_LAST_OF
+			: STORE_STMT_EVENT_BEFORE_LAST,
+		err);
+	store_stmt_bind_int(&q, n);
+	if (subject)
+		store_stmt_bind_text(&q, subject, STORE_TEXT_MAX);
+	int r = store_stmt_fetch(&q);
+	if (r == STORE_E_NOT_FOUND) {
+		*ret = 0;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	*ret = store_stmt_read_begin(&q, "event");
+	return store_stmt_read_end(&q);
+}

@@ -25,6 +25,10 @@ struct store_event_range {
 	const char *subject; /* NULL = all; borrowed */
 };
 
+/* The id behind which the last n stand (of that subject; NULL: of all); 0: all do. */
+int store_event_find_before_last(struct store *store, unsigned n, const char *subject,
+	int64_t *ret, struct err *err);
+
 typedef int store_event_fn(const struct store_event *event, void *userdata);
 /* Oldest first. fn's non-zero stops and is returned. */
 int store_event_each(struct store *store, const struct store_event_range *range,

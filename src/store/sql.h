@@ -209,6 +209,10 @@
 	X(EVENT_LAST_OF, \
 		"SELECT * FROM (" STORE_SQL_EVENT "WHERE subject = ?2" \
 		" ORDER BY id DESC LIMIT ?1) ORDER BY id") \
+	X(EVENT_BEFORE_LAST, "SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?") \
+	X(EVENT_BEFORE_LAST_OF, \
+		"SELECT id FROM event WHERE subject = ?2" \
+		" ORDER BY id DESC LIMIT 1 OFFSET ?1") \
 	\
 	X(TOLD_LOAD, "SELECT id, event_id, attempts FROM told WHERE notifier = ?") \
 	X(TOLD_SAVE, \

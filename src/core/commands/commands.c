@@ -10,6 +10,7 @@
 
 #include "core/commands/account_commands.h"
 #include "core/commands/account_transfer.h"
+#include "core/commands/command_events.h"
 #include "core/commands/command_plan.h"
 #include "core/commands/command_revoke.h"
 #include "core/commands/command_status.h"
@@ -18,12 +19,8 @@
 #include "core/process/manager.h"
 #include "core/wanted/policy.h"
 #include "pki/key.h"
-#include "store/event.h"
 #include "store/slot.h"
 #include "util/mem.h"
-
-#define EVENTS_DEFAULT 50
-#define EVENTS_MAX     10000
 
 static void end_with_err(
 	struct control_request *request, enum command_exit code, const struct err *err)
@@ -302,85 +299,6 @@ static void run_upgrade(
 	control_request_on_gone(request, on_upgrade_gone, u);
 }
 
-/* --- events ------------------------------------------------------------------------------ */
-
-struct follow {
-	struct control_request *request;
-	struct events_follower *follower;
-	char *subject; /* owned; NULL = all */
-};
-
-static json_t *format_event(const struct store_event *event)
-{
-	char at[USEC_RFC3339_MAX];
-
-	return json_pack("{s:I, s:s, s:s, s:s?, s:s}", "id", (json_int_t)event->id,
-		"at", usec_format_rfc3339(event->at_usec, at, sizeof(at)), "kind",
-		event->kind, "subject", event->subject, "text", event->text);
-}
-
-static int on_stored_event(const struct store_event *event, void *userdata)
-{
-	control_request_row(userdata, format_event(event));
-	return 0;
-}
-
-static void on_new_event(const struct store_event *event, void *userdata)
-{
-	struct follow *f = userdata;
-
-	if (f->subject && (!event->subject || strcmp(f->subject, event->subject) != 0))
-		return;
-	control_request_row(f->request, format_event(event));
-}
-
-static void on_follow_gone(void *userdata)
-{
-	struct follow *f = userdata;
-
-	events_unfollow(f->follower);
-	free(f->subject);
-	free(f);
-}
-
-static void follow_events(
-	struct manager *m, struct control_request *request, const char *subject)
-{
-	struct follow *f = xnew(struct follow);
-
-	f->request = request;
-	f->subject = xstrdup(subject);
-	f->follower = events_follow(m->events, on_new_event, f);
-	control_request_on_gone(request, on_follow_gone, f);
-}
-
-static void run_events(
-	struct control_request *request, const json_t *args, void *userdata)
-{
-	struct manager *m = userdata;
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	int64_t count = json_view_int(args, "count", EVENTS_DEFAULT);
-	struct store_event_range range = {
-		.after = json_view_int(args, "after", -1),
-		.n = (unsigned)count,
-		.subject = json_view_string(args, "name"),
-	};
-
-	if (count < 0 || count > EVENTS_MAX) {
-		control_request_end(
-			request, COMMAND_USAGE, "count is 0 to %d", EVENTS_MAX);
-		return;
-	}
-	if (store_event_each(m->store, &range, on_stored_event, request, &err) < 0) {
-		end_with_err(request, COMMAND_FAILED, &err);
-		return;
-	}
-	if (json_view_bool(args, "follow", false))
-		follow_events(m, request, range.subject);
-	else
-		control_request_end(request, COMMAND_OK, "%s", "");
-}
-
 /* --- the table ---------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -477,7 +395,7 @@ const struct control_command commands_table[] = {
 	{ "plan", CONTROL_ADMIN, no_arguments,
 	  "{report, error}, {action, domain, key_type, names, authority, directory, order, why}, last {cost {authority, directory, orders, counted, limit, window}}, {summary}",
 	  "What a reload would change", command_plan_run },
-	{ "events", CONTROL_READ, events_arguments, "{id, at, kind, subject, text}", "What has happened", run_events },
+	{ "events", CONTROL_READ, events_arguments, "{id, at, kind, subject, text}", "What has happened", command_events_run },
 	{ "plugins", CONTROL_READ, no_arguments,
 	  "{kind, name, version, summary, path, disabled, deaths}", "Plugins that are loaded", plugin_commands_list },
 	{ "plugins-enable", CONTROL_ADMIN, plugins_enable_arguments, "none",

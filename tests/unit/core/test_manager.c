@@ -316,6 +316,41 @@ static void test_renew(void **state)
 	teardown(&f);
 }
 
+/* More than fit into a page; of one subject, and behind one that was seen. */
+static void test_many_events(void **state)
+{
+	struct fixture f;
+
+	setup(&f);
+	configure(&f, AUTHORITY, NULL);
+	start(&f);
+	for (int i = 0; i < 300; i++)
+		events_add(f.manager->events, LOG_LEVEL_DEBUG, "reload",
+			i % 3 ? "a.test" : "b.test", "number %d", i);
+	run(&f, "events", json_pack("{s:i}", "count", 250));
+	assert_int_equal(f.code, COMMAND_OK);
+	assert_int_equal(f.n_rows, 250);
+	assert_true(has(&f, "\"number 299\"") && has(&f, "\"number 50\""));
+	assert_false(has(&f, "\"number 49\""));
+	run(&f, "events", json_pack("{s:i, s:s}", "count", 90, "name", "b.test"));
+	assert_int_equal(f.n_rows, 90);
+	assert_true(has(&f, "\"number 297\"") && has(&f, "\"number 30\""));
+	assert_false(has(&f, "\"number 27\"") || has(&f, "a.test"));
+	run(&f, "events", json_pack("{s:i, s:i}", "count", 10000, "after", 0));
+	assert_true(f.n_rows > 300);
+	run(&f, "events", json_pack("{s:i, s:i}", "count", 10, "after", 100000));
+	assert_int_equal(f.n_rows, 0);
+	/* the peer goes in the midst of it */
+	for (unsigned n = 0; n < 5; n++) {
+		ask(&f, "events", json_pack("{s:i}", "count", 300));
+		for (unsigned i = 0; i < n; i++)
+			turn(&f);
+		f.call = command_call_cancel(f.call);
+		turn(&f);
+	}
+	teardown(&f);
+}
+
 static void test_events_follow(void **state)
 {
 	struct fixture f;
@@ -721,6 +756,7 @@ int main(void)
 		cmocka_unit_test(test_commands_refuse),
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_renew),
+		cmocka_unit_test(test_many_events),
 		cmocka_unit_test(test_events_follow),
 		cmocka_unit_test(test_cannot_start),
 		cmocka_unit_test(test_one_at_a_time),

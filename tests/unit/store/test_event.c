@@ -66,6 +66,47 @@ static void test_ranges(void **state)
 	}
 }
 
+static const struct {
+	unsigned n;
+	const char *subject;
+	int64_t before;
+} starts[] = {
+	{ 0, NULL, 5 },
+	{ 1, NULL, 4 },
+	{ 4, NULL, 1 },
+	{ 5, NULL, 0 },
+	{ 9, NULL, 0 },
+	{ 1, "x", 4 },
+	{ 2, "x", 1 },
+	{ 3, "x", 0 },
+	{ 1, "z", 0 },
+};
+
+/* Whoever reads in pages begins there, and sees the same as who reads all at once. */
+static void test_before_last(void **state)
+{
+	struct store_fixture *f = *state;
+
+	add(f->store, "x", "a", 0);
+	add(f->store, "y", "b", 0);
+	add(f->store, NULL, "c", 0);
+	add(f->store, "x", "d", 0);
+	add(f->store, "x", "e", 0);
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
+		char one[256] = "", two[256] = "";
+		struct store_event_range last = { -1, starts[i].n, starts[i].subject };
+		struct store_event_range after = { 0, 10, starts[i].subject };
+
+		assert_int_equal(store_event_find_before_last(f->store, starts[i].n,
+					 starts[i].subject, &after.after, NULL),
+			0);
+		assert_int_equal(after.after, starts[i].before);
+		store_event_each(f->store, &last, on_event, one, NULL);
+		store_event_each(f->store, &after, on_event, two, NULL);
+		assert_string_equal(one, two);
+	}
+}
+
 static void test_keep(void **state)
 {
 	struct store_fixture *f = *state;
@@ -92,6 +133,10 @@ static void test_plans(void **state)
 	_cleanup_(freep) char *each =
 		store_fixture_explain(f->store, STORE_STMT_EVENT_EACH_OF);
 
+	_cleanup_(freep) char *before =
+		store_fixture_explain(f->store, STORE_STMT_EVENT_BEFORE_LAST_OF);
+
+	assert_non_null(strstr(before, "INDEX event_subject (subject=?)"));
 	assert_non_null(strstr(last, "INDEX event_subject (subject=?)"));
 	assert_non_null(strstr(each, "INDEX event_subject (subject=? AND id>?)"));
 }
@@ -100,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test_with_store(test_ranges),
+		test_with_store(test_before_last),
 		test_with_store(test_keep),
 		test_with_store(test_plans),
 	};
