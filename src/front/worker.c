@@ -487,6 +487,20 @@ static int on_handover_request(
 	return 0;
 }
 
+/* Sessions under way keep what they began with; a ticket of the old key is none now. */
+static int on_ticket_key(
+	struct worker *worker, const struct frame_view *view, struct err *err)
+{
+	struct link_ticket_key m;
+
+	int r = link_ticket_key_unpack(view, &m, err);
+	if (r < 0)
+		return r;
+	memcpy(worker->front.ticket_key, m.key, sizeof(worker->front.ticket_key));
+	link_ticket_key_done(&m);
+	return 0;
+}
+
 static int on_drain(
 	struct worker *worker, const struct frame_view *view, struct err *err)
 {
@@ -528,6 +542,7 @@ static const struct {
 	[LINK_DRAIN]         = { "DRAIN",         on_drain },
 	[LINK_HANDOVER_REQUEST] = { "HANDOVER_REQUEST", on_handover_request },
 	[LINK_PROBE]         = { "PROBE",         on_probe },
+	[LINK_TICKET_KEY]    = { "TICKET_KEY",    on_ticket_key },
 };
 
 /* clang-format on */

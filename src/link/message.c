@@ -42,7 +42,7 @@ const char *const link_unknown_sni_names[] = { "default", "reject", NULL };
 #define MESSAGE link_configure
 static const struct field configure_fields[] = {
 	ROW(names_key.k,           1, BYTES, HASH_KEY_BYTES, R),
-	ROW(ticket_key,            2, BYTES, 64, R),
+	ROW(ticket_key,            2, BYTES, LINK_TICKET_KEY_BYTES, R),
 	ROW(placeholder_chain_pem, 3, TEXT, PEM_MAX, R),
 	ROW(placeholder_key_pem,   4, SECRET, PEM_MAX, R),
 	ROW(max_contexts,          5, U64, CONTEXTS_MAX, 0),
@@ -118,6 +118,13 @@ static const struct field answer_fields[] = {
 	ROW(content,   5, TEXT, TOKEN_MAX, 0),
 	ROW(chain_pem, 6, TEXT, PEM_MAX, 0),
 	ROW(key_pem,   7, SECRET, PEM_MAX, 0),
+	{ .name = NULL },
+};
+#undef MESSAGE
+
+#define MESSAGE link_ticket_key
+static const struct field ticket_key_fields[] = {
+	ROW(key, 1, BYTES, LINK_TICKET_KEY_BYTES, R),
 	{ .name = NULL },
 };
 #undef MESSAGE
@@ -203,6 +210,7 @@ static const struct field duration_fields[] = {
 DEFINE_MESSAGE(link_configure, configure_fields, "CONFIGURE")
 DEFINE_MESSAGE(link_lookup, lookup_fields, "LOOKUP")
 DEFINE_MESSAGE(link_context_ack, context_ack_fields, "CONTEXT_ACK")
+DEFINE_MESSAGE(link_ticket_key, ticket_key_fields, "TICKET_KEY")
 DEFINE_MESSAGE(link_hello, hello_fields, "HELLO")
 DEFINE_MESSAGE(link_ack, ack_fields, "ANSWER_ACK")
 DEFINE_MESSAGE(link_stats, stats_fields, "STATS")

@@ -17,6 +17,7 @@
  *   ANSWER, ANSWER_DROP
  *   START       begin to accept            ENDS         before STATS, one a listener
  *   STATS_REQUEST
+ *   TICKET_KEY  another master key, in place of CONFIGURE's
  *   DRAIN       stop accepting, end when the last session has ended
  *
  * A worker that has lost its manager connects to the rendezvous socket that CONFIGURE
@@ -35,8 +36,9 @@
 #include "util/hash.h"
 #include "util/usec.h"
 
-#define LINK_NAMES_PER_FRAME 32768
-#define LINK_NETWORKS_MAX    256
+#define LINK_NAMES_PER_FRAME  32768
+#define LINK_NETWORKS_MAX     256
+#define LINK_TICKET_KEY_BYTES 64
 
 enum link_type {
 	LINK_CONFIGURE = 1,
@@ -54,6 +56,7 @@ enum link_type {
 	LINK_DRAIN,
 	LINK_PROBE,
 	LINK_HANDOVER_REQUEST,
+	LINK_TICKET_KEY,
 
 	LINK_READY = 64,
 	LINK_LOOKUP,
@@ -92,7 +95,8 @@ enum link_protocol {
 
 struct link_configure {
 	struct hash_key names_key; /* of the set of names */
-	uint8_t ticket_key[64];    /* master; per listener and name derived from it */
+	/* master; per listener and name derived from it */
+	uint8_t ticket_key[LINK_TICKET_KEY_BYTES];
 	char *placeholder_chain_pem;
 	char *placeholder_key_pem;    /* secret */
 	uint64_t max_contexts;        /* bound of the cache */
@@ -175,6 +179,10 @@ struct link_answer {
 	char *key_pem; /* secret */
 };
 
+struct link_ticket_key {
+	uint8_t key[LINK_TICKET_KEY_BYTES]; /* secret; wiped by _done */
+};
+
 struct link_hello {
 	uint64_t pid;        /* for the log: who it is, the kernel says */
 	uint64_t generation; /* of the manager that started it */
@@ -210,6 +218,7 @@ LINK_DECLARE(link_lookup, LINK_LOOKUP);
 LINK_DECLARE(link_context, LINK_CONTEXT);
 LINK_DECLARE(link_context_ack, LINK_CONTEXT_ACK);
 LINK_DECLARE(link_answer, LINK_ANSWER);
+LINK_DECLARE(link_ticket_key, LINK_TICKET_KEY);
 LINK_DECLARE(link_hello, LINK_HELLO);
 LINK_DECLARE(link_ack, LINK_ANSWER_ACK);
 LINK_DECLARE(link_stats, LINK_STATS);

@@ -23,6 +23,7 @@ DEFINE_TRY(link_context_ack)
 DEFINE_TRY(link_answer)
 DEFINE_TRY(link_ack)
 DEFINE_TRY(link_stats)
+DEFINE_TRY(link_ticket_key)
 
 static void try_link_listener(struct frame_view *view)
 {
@@ -56,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try_link_ack,
 		try_link_stats,
 		try_name,
+		try_link_ticket_key,
 	};
 
 	if (size == 0)

@@ -269,6 +269,45 @@ static void test_answer(void **state)
 	frame_done(&frame);
 }
 
+/* Which lengths are taken; -1: the field is not there. */
+static const struct {
+	const char *name;
+	int len;
+	int r;
+} ticket_keys[] = {
+	{ "right", LINK_TICKET_KEY_BYTES, 0 },
+	{ "missing", -1, -EPROTO },
+	{ "empty", 0, -EPROTO },
+	{ "short", LINK_TICKET_KEY_BYTES - 1, -EPROTO },
+	{ "long", LINK_TICKET_KEY_BYTES + 1, -EPROTO },
+};
+
+static void test_ticket_key(void **state)
+{
+	uint8_t octets[LINK_TICKET_KEY_BYTES + 1];
+	const struct link_ticket_key none = { 0 };
+
+	memset(octets, 'k', sizeof(octets));
+	for (size_t i = 0; i < ARRAY_SIZE(ticket_keys); i++) {
+		struct link_ticket_key out;
+		struct frame frame;
+
+		test_case(ticket_keys[i].name);
+		frame_init(&frame, LINK_TICKET_KEY, BUF_SECRET);
+		if (ticket_keys[i].len >= 0)
+			frame_add_bytes(&frame, 1, octets, (size_t)ticket_keys[i].len);
+		struct frame_view view = view_of(&frame);
+		int r = link_ticket_key_unpack(&view, &out, NULL);
+		assert_int_equal(r, ticket_keys[i].r);
+		if (r == 0)
+			assert_memory_equal(out.key, octets, sizeof(out.key));
+		link_ticket_key_done(&out);
+		/* Nothing of it is left. */
+		assert_memory_equal(&out, &none, sizeof(none));
+		frame_done(&frame);
+	}
+}
+
 static void add_u64(struct frame *frame, uint64_t v)
 {
 	frame_add_u64(frame, 4, v);
@@ -368,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_context),
 		cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_ticket_key),
 		cmocka_unit_test(test_hostile_fields),
 		cmocka_unit_test(test_truncated),
 	};
