@@ -213,6 +213,8 @@ static int open_fleet(struct manager *m, struct err *err)
 		.program = program,
 		.n_workers = n > 0 ? n : (unsigned)MAX(n_cores, 1),
 		.listeners = m->listeners,
+		.ticket_rotation_usec =
+			conf_get_duration(manager_get_root(m), "ticket_rotation"),
 		.lookup = served_lookup,
 		.names = served_each_name,
 		.userdata = m->served,

@@ -193,6 +193,8 @@ static int put_in_force(void *userdata, struct err *err)
 	authorities_follow(m->authorities, conf);
 	clock_watch_set_tolerance(
 		m->clock, conf_get_duration(manager_get_root(m), "clock_tolerance"));
+	fleet_set_ticket_rotation(
+		m->fleet, conf_get_duration(manager_get_root(m), "ticket_rotation"));
 	listeners_commit(m->listeners);
 	log_set_level((enum log_level)(
 		LOG_LEVEL_ERROR + conf_get_int(manager_get_root(m), "log_level")));

@@ -41,6 +41,8 @@ static const struct conf_setting root_settings[] = {
 	  "Networks for whose addresses address_connections and address_rate do not hold, such as that of a webmail server." },
 	{ "context_cache", CONF_INT, "10000", 16, 1000000, "contexts", NULL, NULL, 0,
 	  "TLS contexts that a worker keeps in memory; others are asked of the manager when a client names them." },
+	{ "ticket_rotation", CONF_DURATION, "12h", 1 * SEC, 7 * DAY, NULL, NULL, NULL, 0,
+	  "How often the key is replaced that session tickets are made with; the old one is forgotten, and its tickets resume no session any more." },
 	{ "plugin_timeout", CONF_DURATION, "2m", 1 * SEC, DAY, NULL, NULL, NULL, 0,
 	  "Deadline of a call into a plugin; the call has failed then." },
 	{ "drain_timeout", CONF_DURATION, "10s", 0, DAY, NULL, NULL, NULL, 0,

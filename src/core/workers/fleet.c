@@ -7,10 +7,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "core/workers/standing.h"
+#include "core/workers/ticket_rotation.h"
 #include "core/workers/worker_tell.h"
 #include "pki/selfsigned.h"
 #include "util/mem.h"
@@ -39,6 +39,7 @@ struct fleet {
 	struct nameset names; /* as the workers know them; sorted */
 	struct standing *standing;
 	struct fleet_ops ops;
+	struct ticket_rotation *tickets;
 	struct loop_timer *stats_timer;
 	struct link_tally *past_ends; /* owned; of workers that have gone */
 
@@ -464,14 +465,40 @@ static void on_drain_deadline(struct loop_timer *timer, void *userdata)
 	check_drained(fleet);
 }
 
+/* One that is started later is configured with it. */
+static void tell_ticket_key(const struct link_ticket_key *key, void *userdata)
+{
+	struct fleet *fleet = userdata;
+
+	memcpy(fleet->configure.ticket_key, key->key, sizeof(key->key));
+	for (unsigned i = 0; i < fleet->in.n_workers; i++)
+		if (fleet->seats[i].worker)
+			worker_tell_ticket_key(fleet->seats[i].worker, key);
+}
+
+static int open_tickets(struct fleet *fleet, struct err *err)
+{
+	const struct ticket_rotation_params params = {
+		.loop = fleet->in.loop,
+		.period_usec = fleet->in.ticket_rotation_usec,
+		.tell = tell_ticket_key,
+		.userdata = fleet,
+		.log = &fleet->log,
+	};
+
+	return ticket_rotation_new(&fleet->tickets, &params, err);
+}
+
+void fleet_set_ticket_rotation(struct fleet *fleet, usec_t period_usec)
+{
+	ticket_rotation_set_period(fleet->tickets, period_usec);
+}
+
 static int make_configure(struct fleet *fleet, struct err *err)
 {
 	struct link_configure *c = &fleet->configure;
 
 	hash_key_random(&c->names_key);
-	if (getrandom(c->ticket_key, sizeof(c->ticket_key), 0) !=
-		(ssize_t)sizeof(c->ticket_key))
-		return err_set(err, -errno, "random numbers: %s", strerror(errno));
 	c->max_contexts = fleet->in.max_contexts;
 	c->max_connections = fleet->in.max_connections;
 	c->max_handshakes = fleet->in.max_handshakes;
@@ -515,6 +542,8 @@ int fleet_new(struct fleet **ret, const struct fleet_params *params, struct err 
 				params->loop, on_restart, &fleet->seats[i]),
 		};
 	int r = make_configure(fleet, err);
+	if (r >= 0)
+		r = open_tickets(fleet, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(fleet);
@@ -535,6 +564,7 @@ struct fleet *fleet_free(struct fleet *fleet)
 		loop_timer_free(fleet->seats[i].timer);
 	}
 	free(fleet->seats);
+	ticket_rotation_free(fleet->tickets);
 	loop_defer_free(fleet->ready_defer);
 	loop_timer_free(fleet->drain_timer);
 	loop_timer_free(fleet->stats_timer);

@@ -34,6 +34,8 @@ struct fleet_params {
 	uint64_t generation;           /* ours, greater than an earlier manager's */
 	usec_t ack_deadline_usec;      /* for acknowledgements; 0 = 10 s */
 	usec_t start_deadline_usec;    /* for a worker to listen; 0 = 30 s */
+	/* A new master key of tickets after each; 0 = 12 h. */
+	usec_t ticket_rotation_usec;
 	const struct log_ctx *log;
 };
 
@@ -62,6 +64,9 @@ char **fleet_list_listeners(const struct fleet *fleet);
 void fleet_update_listeners(struct fleet *fleet, char *const *before);
 /* When the set of names has changed. */
 void fleet_update_names(struct fleet *fleet);
+
+/* When the setting has changed: see ticket_rotation_set_period. */
+void fleet_set_ticket_rotation(struct fleet *fleet, usec_t period_usec);
 
 /* Operations (STYLE.md section 6): done with error NULL when every running worker has
  * acknowledged; with a sentence when one refused or did not within the deadline. Without a

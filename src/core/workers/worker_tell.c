@@ -100,6 +100,15 @@ void worker_tell_answer_drop(struct worker *worker, const struct link_answer *m)
 	tell_answer(worker, LINK_ANSWER_DROP, m);
 }
 
+void worker_tell_ticket_key(struct worker *worker, const struct link_ticket_key *m)
+{
+	struct frame frame;
+
+	frame_init(&frame, LINK_TICKET_KEY, BUF_SECRET);
+	link_ticket_key_pack(m, &frame);
+	worker_send(worker, &frame);
+}
+
 void worker_tell_probe(struct worker *worker, const char *listener, int fd)
 {
 	struct frame frame;

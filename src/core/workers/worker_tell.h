@@ -18,6 +18,7 @@ void worker_tell_answer(struct worker *worker, const struct link_answer *m);
 void worker_tell_answer_drop(struct worker *worker, const struct link_answer *m);
 /* A message without content: START, STATS_REQUEST. */
 void worker_tell_empty(struct worker *worker, enum link_type type);
+void worker_tell_ticket_key(struct worker *worker, const struct link_ticket_key *m);
 /* Takes the descriptor over. */
 void worker_tell_probe(struct worker *worker, const char *listener, int fd);
 void worker_tell_drain(struct worker *worker, usec_t timeout_usec);

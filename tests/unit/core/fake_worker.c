@@ -180,6 +180,33 @@ static void on_names(struct fake *fake, const struct frame_view *view)
 	link_names_done(&m);
 }
 
+/* The beginning of a key tells it from others. */
+static void note_key(const struct fake *fake, const char *what, const uint8_t *key)
+{
+	note(fake, "%s %02x%02x%02x%02x", what, key[0], key[1], key[2], key[3]);
+}
+
+static void on_configure(struct fake *fake, const struct frame_view *view)
+{
+	struct link_configure m;
+
+	if (link_configure_unpack(view, &m, NULL) < 0)
+		_exit(8);
+	note(fake, "configure");
+	note_key(fake, "first key", m.ticket_key);
+	link_configure_done(&m);
+}
+
+static void on_ticket_key(struct fake *fake, const struct frame_view *view)
+{
+	struct link_ticket_key m;
+
+	if (link_ticket_key_unpack(view, &m, NULL) < 0)
+		_exit(8);
+	note_key(fake, "later key", m.key);
+	link_ticket_key_done(&m);
+}
+
 static void on_name(struct fake *fake, const struct frame_view *view, const char *what)
 {
 	_cleanup_(freep) char *name = NULL;
@@ -202,7 +229,10 @@ static void on_frame(const struct frame_view *view, void *userdata)
 
 	switch (view->type) {
 	case LINK_CONFIGURE:
-		note(fake, "configure");
+		on_configure(fake, view);
+		break;
+	case LINK_TICKET_KEY:
+		on_ticket_key(fake, view);
 		break;
 	case LINK_LISTENER:
 		on_listener(fake, view);

@@ -653,6 +653,52 @@ static void test_listeners_and_names_change(void **state)
 	teardown(&f);
 }
 
+/* --- the key of tickets ------------------------------------------------------------------------------------------ */
+
+/* What is behind the last such words in the notes; "" if they are not there. */
+static char *find_last(struct fixture *f, const char *words)
+{
+	_cleanup_(freep) char *text = read_notes(f);
+	const char *found = NULL;
+
+	for (const char *p = text; (p = strstr(p, words)); p++)
+		found = p + strlen(words);
+	return found ? xasprintf("%.*s", (int)strcspn(found, "\n"), found)
+		     : xstrdup("");
+}
+
+static unsigned count_key(struct fixture *f, const char *words, const char *key)
+{
+	_cleanup_(freep) char *line = xasprintf("%s%s", words, key);
+
+	return count(f, line);
+}
+
+/* All have the same, and one that comes later has the present one. */
+static void test_ticket_key(void **state)
+{
+	struct fixture f;
+
+	setup(&f, "");
+	start(&f);
+	_cleanup_(freep) char *first = find_last(&f, "first key ");
+	assert_int_equal(count_key(&f, "first key ", first), N_WORKERS);
+	fleet_set_ticket_rotation(f.fleet, 100 * USEC_PER_MSEC);
+	_cleanup_(freep) char *later = NULL;
+	until(&f, (free(later), later = find_last(&f, "later key "), *later));
+	fleet_set_ticket_rotation(f.fleet, USEC_PER_HOUR);
+	assert_string_not_equal(first, later);
+	until(&f, count_key(&f, "later key ", later) == N_WORKERS);
+	test_log_expect(LOG_LEVEL_ERROR, "worker 2 ended: signal 9");
+	assert_int_equal(kill(find_worker("postseal-front: worker 2"), SIGKILL), 0);
+	until(&f, count(&f, "start") == N_WORKERS + 1);
+	/* On a slow machine there may have been one more meanwhile. */
+	_cleanup_(freep) char *present = find_last(&f, "first key ");
+	assert_string_not_equal(present, first);
+	until(&f, count_key(&f, "later key ", present) > 0);
+	teardown(&f);
+}
+
 /* --- the end ------------------------------------------------------------------------------------------------------ */
 
 static void on_drained(void *userdata)
@@ -726,6 +772,7 @@ int main(void)
 		test_with_log(test_lookup),
 		test_with_log(test_stats),
 		test_with_log(test_listeners_and_names_change),
+		test_with_log(test_ticket_key),
 		test_with_log(test_drain),
 		test_with_log(test_drain_of_nobody),
 		test_with_log(test_drain_by_force),
