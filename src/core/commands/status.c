@@ -272,6 +272,9 @@ json_t *status_format_summary(
 	json_object_set_new(
 		s, "handshakes", json_integer((json_int_t)stats.handshakes));
 	json_object_set_new(
+		s, "resumed_handshakes", json_integer((json_int_t)stats.resumed));
+	json_object_set_new(s, "lookups", json_integer((json_int_t)stats.lookups));
+	json_object_set_new(
 		s, "failed_handshakes", json_integer((json_int_t)stats.failed));
 	json_object_set_new(s, "listeners", format_listeners(m));
 	json_object_set_new(s, "uptime_usec",
