@@ -235,8 +235,9 @@ static void test_rsa_client(void **state)
 	rig_free(rig);
 }
 
-/* A group of the client's only key share that we do not take. */
-static void test_hello_retry(void **state)
+/* A group of the client's only key share that we do not take: the answer to its first
+ * hello asks for another one. With the context at hand, and after a look-up. */
+static void check_hello_retry(bool is_cached)
 {
 	struct rig *rig = rig_new(TLS_CONTEXT_PRIORITY ":-GROUP-FFDHE2048", 0);
 	struct rig_client_params params = {
@@ -253,16 +254,26 @@ static void test_hello_retry(void **state)
 	rig_start(rig);
 	rig_certify(rig, &a, 1, "a.test", 0);
 	rig_add_name(rig, "a.test");
+	if (is_cached)
+		rig_send_context(rig, 0, "a.test", &a);
 	struct rig_client *client = rig_client_new(rig, &params);
-	rig_until(rig, rig->n_lookups == 1);
-	rig_send_context(rig, rig->lookups[0].request, "a.test", &a);
+	if (!is_cached) {
+		rig_until(rig, rig->n_lookups == 1);
+		rig_send_context(rig, rig->lookups[0].request, "a.test", &a);
+	}
 	assert_int_equal(rig_client_handshake(client), 0);
 	assert_true(rig_client_sees(client, &a));
 	assert_int_equal(gnutls_group_get(client->session), GNUTLS_GROUP_X25519);
-	assert_int_equal(rig->n_lookups, 1);
+	assert_int_equal(rig->n_lookups, is_cached ? 0 : 1);
 	rig_client_free(client);
 	rig_certificate_done(&a);
 	rig_free(rig);
+}
+
+static void test_hello_retry(void **state)
+{
+	check_hello_retry(false);
+	check_hello_retry(true);
 }
 
 static void test_alpn(void **state)
