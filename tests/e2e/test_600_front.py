@@ -77,8 +77,9 @@ def test_versions(front, version):
 
 
 @pytest.mark.parametrize("group", ["secp521r1", "secp384r1", "x448"])
-def test_hello_retry_request(front, group):
-    """The client first offers a share of a group that we may not want."""
+def test_groups(front, group):
+    """The client's share is of a group that few have. We take all that OpenSSL has: what
+    needs a HelloRetryRequest is in tests/unit/front/test_serve.c."""
     shown = openssl(
         "s_client", "-connect", f"127.0.0.1:{front.imaps_port}", "-servername",
         "two.example", "-groups", f"{group}:X25519:P-256", "-CAfile",
