@@ -251,6 +251,36 @@ static void test_each(void **state)
 
 /* --- limits ------------------------------------------------------------------------ */
 
+/* Warnings without end, each of which GnuTLS would pass over: not until the deadline. */
+static void test_handshake_bytes(void **state)
+{
+	static const uint8_t warning[] = { 21, 3, 3, 0, 2, 1, 90 };
+	struct rig *rig = rig_new(NULL, 0);
+	const struct link_listener m = {
+		.name = (char *)"imaps",
+		.protocol = LINK_PROTOCOL_IMAP,
+		.backend = rig->backend,
+	};
+	const struct rig_client_params params = {
+		.port = rig_add_listener(rig, &m),
+		.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2",
+	};
+	uint8_t flood[1000 * sizeof(warning)];
+
+	for (size_t i = 0; i < sizeof(flood); i++)
+		flood[i] = warning[i % sizeof(warning)];
+	rig_start(rig);
+	struct rig_client *client = rig_client_new(rig, &params);
+	for (int i = 0; i < 9; i++)
+		rig_write(rig, client->fd, flood, sizeof(flood));
+	assert_int_equal(rig_count_ends(rig, "imaps", LINK_END_HANDSHAKE), 0);
+	rig_write(rig, client->fd, flood, sizeof(flood));
+	rig_until(rig, rig_count_ends(rig, "imaps", LINK_END_HANDSHAKE) == 1);
+	assert_int_equal(rig_get_stats(rig)->connections, 0);
+	rig_client_free(client);
+	rig_free(rig);
+}
+
 /* Opens n sessions and says how many more are refused at the door. */
 static void expect_limit(
 	const struct link_configure *limits, unsigned n, enum link_end end)
@@ -347,6 +377,7 @@ int main(void)
 		test_with_log(test_address_connections),
 		test_with_log(test_address_rate),
 		test_with_log(test_exceptions),
+		test_with_log(test_handshake_bytes),
 		test_with_log(test_handshakes),
 	};
 
