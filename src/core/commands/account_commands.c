@@ -13,14 +13,6 @@
 
 #define KEY_BYTES_MAX (16 * 1024)
 
-static void end_with_err(
-	struct control_request *request, enum command_exit code, const struct err *err)
-{
-	_cleanup_(freep) char *text = err_format(err);
-
-	control_request_end(request, code, "%s", text);
-}
-
 /* --- show ---------------------------------------------------------------------------------- */
 
 struct account_walk {
@@ -78,7 +70,7 @@ void account_commands_show(
 	};
 
 	if (store_account_each(m->store, on_account, &walk, &err) < 0)
-		end_with_err(request, COMMAND_FAILED, &err);
+		control_request_fail(request, COMMAND_FAILED, &err);
 	else if (walk.n == 0)
 		control_request_end(request, COMMAND_FAILED,
 			"no account yet; postsealctl account create makes one");
@@ -133,7 +125,7 @@ static void on_created(const struct err *err, void *userdata)
 	authority_ensure_cancel(c->ensure);
 	free(c);
 	if (err)
-		end_with_err(request, COMMAND_FAILED, err);
+		control_request_fail(request, COMMAND_FAILED, err);
 	else
 		control_request_end(request, COMMAND_OK, "account is ready");
 }
@@ -197,7 +189,7 @@ static bool is_fit(struct manager *m, struct control_request *request)
 		control_request_end(
 			request, COMMAND_FAILED, "%s", rescue_get_text(m->rescue));
 	else if (store_watch_check(m->store_watch, &err) < 0)
-		end_with_err(request, COMMAND_FAILED, &err);
+		control_request_fail(request, COMMAND_FAILED, &err);
 	else
 		return true;
 	return false;
@@ -218,7 +210,7 @@ void account_commands_create(
 		control_request_end(
 			request, COMMAND_USAGE, "that is too long for a key");
 	else if (begin_creation(m, request, block, args, &err) < 0)
-		end_with_err(request, COMMAND_FAILED, &err);
+		control_request_fail(request, COMMAND_FAILED, &err);
 }
 
 /* --- rollover, deactivate ------------------------------------------------------------------ */
@@ -251,7 +243,7 @@ static void on_changed(const struct err *err, void *userdata)
 	account_change_cancel(c->op);
 	free(c);
 	if (err)
-		end_with_err(request, COMMAND_FAILED, err);
+		control_request_fail(request, COMMAND_FAILED, err);
 	else
 		control_request_end(request, COMMAND_OK, "%s", said);
 }
@@ -291,7 +283,7 @@ static void run_change(struct manager *m, struct control_request *request,
 	if (!block || !is_fit(m, request))
 		return;
 	if (begin_change(m, request, block, kind, &err) < 0)
-		end_with_err(request, COMMAND_FAILED, &err);
+		control_request_fail(request, COMMAND_FAILED, &err);
 }
 
 void account_commands_rollover(

@@ -18,13 +18,6 @@
 
 #define KEY_BYTES_MAX (16 * 1024)
 
-static void end_with_err(struct control_request *request, const struct err *err)
-{
-	_cleanup_(freep) char *text = err_format(err);
-
-	control_request_end(request, COMMAND_FAILED, "%s", text);
-}
-
 /* NULL: the request has been ended. */
 static const struct conf_block *find_authority(
 	struct manager *m, struct control_request *request, const json_t *args)
@@ -67,7 +60,7 @@ void account_transfer_export(
 		return;
 	int r = load_account(m, block, &account, &err);
 	if (r < 0) {
-		end_with_err(request, &err);
+		control_request_fail(request, COMMAND_FAILED, &err);
 	} else if (r == STORE_E_NOT_FOUND || !account.url) {
 		control_request_end(request, COMMAND_FAILED,
 			"there is no account at authority %s yet",
@@ -163,7 +156,7 @@ static void on_later(void *userdata)
 	if (!err_is_set(&t->err))
 		adopt(t, &t->err);
 	if (err_is_set(&t->err))
-		end_with_err(request, &t->err);
+		control_request_fail(request, COMMAND_FAILED, &t->err);
 	else
 		control_request_end(request, COMMAND_OK,
 			"account %s is in use at authority %s", t->url, t->authority);
@@ -314,7 +307,7 @@ void account_transfer_import(
 	if (r >= 0)
 		r = begin(&t, block, args, &err);
 	if (r < 0)
-		end_with_err(request, &err);
+		control_request_fail(request, COMMAND_FAILED, &err);
 	else if (r == 0)
 		control_request_end(request, COMMAND_OK,
 			"authority %s has this account already", t->authority);

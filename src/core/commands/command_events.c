@@ -119,14 +119,15 @@ static void on_new_event(const struct store_event *event, void *userdata)
 static void end(struct answer *a, const struct err *err)
 {
 	struct control_request *request = a->request;
+	_cleanup_(err_done) struct err trouble = ERR_INIT;
 
-	if (!err && err_is_set(&a->trouble))
-		err = &a->trouble;
-	_cleanup_(freep) char *text = err ? err_format(err) : NULL;
-	const enum command_exit code = err ? COMMAND_FAILED : COMMAND_OK;
+	err_copy(&trouble, err ? err : &a->trouble);
 	control_request_on_gone(request, NULL, NULL);
 	answer_free(a);
-	control_request_end(request, code, "%s", text ? text : "");
+	if (err_is_set(&trouble))
+		control_request_fail(request, COMMAND_FAILED, &trouble);
+	else
+		control_request_end(request, COMMAND_OK, "%s", "");
 }
 
 static void on_told(int r, const struct err *err, void *userdata)

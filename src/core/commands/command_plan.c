@@ -126,14 +126,12 @@ static void tell_plan(struct control_request *request, const struct plan *plan,
 static void end_in_trouble(struct control_request *request,
 	const struct conf_report *report, const struct err *err)
 {
-	_cleanup_(freep) char *text = err_format(err);
-
 	if (report->n_errors)
 		control_request_end(request, COMMAND_CONFIG,
 			"%zu error%s: a reload would change nothing", report->n_errors,
 			report->n_errors == 1 ? "" : "s");
 	else
-		control_request_end(request, COMMAND_FAILED, "%s", text);
+		control_request_fail(request, COMMAND_FAILED, err);
 }
 
 struct planned {

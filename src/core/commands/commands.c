@@ -22,14 +22,6 @@
 #include "store/slot.h"
 #include "util/mem.h"
 
-static void end_with_err(
-	struct control_request *request, enum command_exit code, const struct err *err)
-{
-	_cleanup_(freep) char *text = err_format(err);
-
-	control_request_end(request, code, "%s", text);
-}
-
 /* --- status ---------------------------------------------------------------------------- */
 
 static void run_status(
@@ -168,7 +160,7 @@ static void run_renew(
 		return;
 	}
 	if (store_slot_each(m->store, domain, on_renew_slot, &walk, &err) < 0) {
-		end_with_err(request, COMMAND_FAILED, &err);
+		control_request_fail(request, COMMAND_FAILED, &err);
 		return;
 	}
 	if (!force && !is_renewal_due(m, walk.ids, walk.n, &when)) {
@@ -178,7 +170,7 @@ static void run_renew(
 		return;
 	}
 	if (start_renewals(m, &walk, force ? JOB_FORCED : 0, &err) < 0) {
-		end_with_err(request, COMMAND_FAILED, &err);
+		control_request_fail(request, COMMAND_FAILED, &err);
 		return;
 	}
 	if (json_view_bool(args, "wait", false) && walk.n > 0)
@@ -226,7 +218,7 @@ static void on_reloaded(
 			"%zu error%s: the configuration in force stays",
 			report->n_errors, report->n_errors == 1 ? "" : "s");
 	else
-		end_with_err(request, COMMAND_FAILED, err);
+		control_request_fail(request, COMMAND_FAILED, err);
 	reload_request_free(reload);
 }
 
@@ -293,7 +285,7 @@ static void run_upgrade(
 	u->manager = userdata;
 	if (manager_upgrade(u->manager, on_upgrade_checked, u, &err) < 0) {
 		free(u);
-		end_with_err(request, COMMAND_FAILED, &err);
+		control_request_fail(request, COMMAND_FAILED, &err);
 		return;
 	}
 	control_request_on_gone(request, on_upgrade_gone, u);

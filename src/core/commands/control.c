@@ -172,6 +172,14 @@ void control_request_end(
 	free(request);
 }
 
+void control_request_fail(
+	struct control_request *request, enum command_exit code, const struct err *err)
+{
+	_cleanup_(freep) char *text = err_format(err);
+
+	control_request_end(request, code, "%s", text);
+}
+
 void control_request_on_gone(
 	struct control_request *request, void (*fn)(void *userdata), void *userdata)
 {

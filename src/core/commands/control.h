@@ -55,6 +55,9 @@ bool control_request_is_busy(const struct control_request *request);
 /* Ends it: the request is gone afterwards. */
 _printf_(3, 4) void control_request_end(
 	struct control_request *request, enum command_exit code, const char *fmt, ...);
+/* The same, with what went wrong. */
+void control_request_fail(
+	struct control_request *request, enum command_exit code, const struct err *err);
 /* For commands that go on (events -f, renew --wait): called when the peer goes or control
  * is freed, after which the request must not be touched. NULL clears it. */
 void control_request_on_gone(
