@@ -205,6 +205,31 @@ def test_one_address_in_a_hurry(room):
         one.close()
 
 
+def wake_ups(daemon):
+    """Of all workers, as the kernel counts them: each time that one has waited."""
+    total = 0
+    for pid in workers(daemon):
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            total += next(
+                int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt")
+            )
+    return total
+
+
+def test_a_connection_wakes_one_worker(room):
+    """Eight wait at one socket, and seven sleep on."""
+    room.start_pebble()
+    backend = room.start_backend(greeting=GREETING)
+    daemon = room.postseald(room.config("", backend.port, workers=8))
+    assert len(workers(daemon)) == 8
+    n, before = 300, wake_ups(daemon)
+    for _ in range(n):
+        knock(room.imaps_port).close()
+    wait_ends(daemon, {"scanned": n})
+    # Two each: to accept it, and to see it go. Were all woken, it would be nine.
+    assert wake_ups(daemon) - before < 5 * n
+
+
 def test_a_drip_has_its_deadline(room):
     """A hello of one octet at a time is not waited for, and holds up nobody."""
     daemon = start(room, imaps="    handshake_timeout = 2s\n")
