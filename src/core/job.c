@@ -370,6 +370,7 @@ static void step_prove(struct job *job)
 	struct prove_params params = {
 		.loop = job->env->loop,
 		.store = job->env->store,
+		.listeners = job->env->listeners,
 		.certificate = &job->issued,
 		.is_rsa = type >= 0 && key_type_is_rsa(type),
 	};

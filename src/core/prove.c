@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/workers/listeners.h"
 #include "core/workers/sight.h"
 #include "util/mem.h"
 
@@ -158,6 +159,8 @@ static void look(struct prove *op)
 	_cleanup_(freep) char *text =
 		slash ? xstrndup(row->address, (size_t)(slash - row->address))
 		      : xstrdup(row->address);
+	params.says_proxy =
+		op->in.listeners && listeners_expects_proxy(op->in.listeners, text);
 	int r = address_parse(text, &params.address, &err);
 	if (r >= 0)
 		r = sight_start(&op->sight, &params, on_sight, op, &err);

@@ -9,11 +9,14 @@
 #include "store/certificate.h"
 #include "store/install.h"
 
+struct listeners;
 struct prove;
 
 struct prove_params {
 	struct loop *loop;
 	struct store *store; /* borrowed, as all here */
+	const struct listeners
+		*listeners; /* our own, which may expect a PROXY header; or NULL */
 	const struct store_certificate *certificate;
 	bool is_rsa;       /* the probe offers only what that kind of key can answer */
 	usec_t pause_usec; /* before the second try, doubled each time; 0 = 200 ms */

@@ -28,20 +28,6 @@ static enum conn_step fail(struct conn *conn, const char *why)
 	return conn_linger(conn);
 }
 
-/* A v4 client of a v6 socket is shown to the backend as what it is. */
-static void unmap(struct address *address)
-{
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address->sa;
-	struct sockaddr_in v4 = { .sin_family = AF_INET };
-
-	if (address->sa.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-		return;
-	v4.sin_port = v6->sin6_port;
-	memcpy(&v4.sin_addr, v6->sin6_addr.s6_addr + 12, 4);
-	*address = (struct address){ .len = sizeof(v4) };
-	memcpy(&address->sa, &v4, sizeof(v4));
-}
-
 static void add_tls_facts(
 	struct conn *conn, struct proxy_header *header, char alpn[256])
 {
@@ -66,12 +52,15 @@ static int queue_proxy_header(struct conn *conn)
 	struct buf out = BUF_INIT(HEADER_BYTES_MAX);
 	char alpn[256];
 
-	header.destination.len = sizeof(header.destination.sa);
-	if (getsockname(conn->client.fd, (struct sockaddr *)&header.destination.sa,
-		    &header.destination.len) < 0)
+	header.destination = conn->start->local;
+	if (header.destination.len == 0)
+		header.destination.len = sizeof(header.destination.sa);
+	if (conn->start->local.len == 0 &&
+		getsockname(conn->client.fd, (struct sockaddr *)&header.destination.sa,
+			&header.destination.len) < 0)
 		return -errno;
-	unmap(&header.source);
-	unmap(&header.destination);
+	address_unmap(&header.source);
+	address_unmap(&header.destination);
 	if (conn->session)
 		add_tls_facts(conn, &header, alpn);
 	int r = proxy_header_format(&header, &out);

@@ -10,8 +10,10 @@
  *     │      └─► REPLY ─► LINGER                      │   http answered by us
  *     └───────────────────────────────────────────────┘   tls = none
  *
- * One deadline covers HELLO, LOOKUP and HANDSHAKE (or REQUEST and REPLY); CONNECT, RELAY
- * and LINGER have their own. The ClientHello is read before a TLS session exists, so
+ * Where a balancer comes before us (proxy_from) all of them begin with PROXY.
+ *
+ * One deadline covers PROXY, HELLO, LOOKUP and HANDSHAKE (or REQUEST and REPLY); CONNECT,
+ * RELAY and LINGER have their own. The ClientHello is read before a TLS session exists, so
  * what never speaks TLS never costs one.
  *
  * A step works until it would block, says in `want` what it waits for, and returns. No
@@ -53,6 +55,8 @@ static const struct {
 	enum deadline deadline;
 	enum link_end left, late; /* the client has gone; the deadline has come */
 } states[_CONN_STATE_MAX] = {
+	[CONN_PROXY]     = { "proxy",     step_proxy,     DEADLINE_HANDSHAKE,
+		LINK_END_LEFT, LINK_END_STALLED },
 	[CONN_REQUEST]   = { "request",   step_request,   DEADLINE_HANDSHAKE,
 		LINK_END_LEFT, LINK_END_STALLED },
 	[CONN_REPLY]     = { "reply",     step_reply,     DEADLINE_HANDSHAKE,
@@ -133,7 +137,8 @@ static bool is_mute(const struct conn *conn)
 {
 	size_t len;
 
-	if (conn->state != CONN_HELLO && conn->state != CONN_REQUEST)
+	if (conn->state != CONN_PROXY && conn->state != CONN_HELLO &&
+		conn->state != CONN_REQUEST)
 		return false;
 	input_peek(&conn->input, &len);
 	return len == 0;
@@ -245,15 +250,14 @@ static void on_deadline(struct loop_timer *timer, void *userdata)
 	conn_free(conn);
 }
 
-static enum conn_state first_state(const struct listener *listener)
+enum conn_state conn_first_state(const struct listener *listener)
 {
 	if (listener->settings.protocol == LINK_PROTOCOL_HTTP)
 		return CONN_REQUEST;
 	return listener_is_tls(listener) ? CONN_HELLO : CONN_CONNECT;
 }
 
-/* Counts the connection as one of its address; false: that has too many. */
-static bool enter_address(struct conn *conn)
+bool conn_enter_address(struct conn *conn)
 {
 	enum clients_outcome outcome = clients_enter(conn->front->clients,
 		&conn->start->peer, loop_now(conn->front->loop), &conn->client_address);
@@ -262,6 +266,18 @@ static bool enter_address(struct conn *conn)
 		return true;
 	conn_note_end(conn, outcome == CLIENTS_MANY ? LINK_END_MANY_ADDRESS
 						    : LINK_END_FAST_ADDRESS);
+	conn->front->stats.link.rejected++;
+	return false;
+}
+
+/* Who the client is, and so how many of it there are, may only come to be known. */
+static bool is_welcome(struct conn *conn)
+{
+	if (conn->state != CONN_PROXY)
+		return conn_enter_address(conn);
+	if (conn_proxy_is_welcome(conn))
+		return true;
+	conn_note_end(conn, LINK_END_NOT_PROXY);
 	conn->front->stats.link.rejected++;
 	return false;
 }
@@ -282,10 +298,12 @@ static void begin(
 	list_append(&front->conns, &conn->entry);
 	front->stats.link.connections++;
 	front->n_starting++;
-	conn->state = first_state(listener);
+	conn->state = conn_first_state(listener);
 	conn->timer = loop_timer_new(front->loop, on_deadline, conn);
 	conn_restart_deadline(conn);
-	if (!enter_address(conn))
+	if (!is_probe && listener->n_proxy_from > 0)
+		conn->state = CONN_PROXY;
+	if (!is_welcome(conn))
 		conn_free(conn);
 	else if (conn->state == CONN_CONNECT)
 		conn_run(conn);

@@ -7,6 +7,7 @@
 #include "front/hello.h"
 
 enum conn_state {
+	CONN_PROXY,     /* reading the PROXY header of a balancer before us */
 	CONN_REQUEST,   /* http: reading the head of a request */
 	CONN_REPLY,     /* http: sending our own answer */
 	CONN_HELLO,     /* reading the ClientHello */
@@ -40,7 +41,8 @@ struct conn_end {
 struct conn_start {
 	size_t n_tls; /* octets that GnuTLS has taken */
 	struct hello hello;
-	struct address peer;
+	struct address peer;  /* the client, as the socket or a PROXY header says */
+	struct address local; /* where it connected to; len 0: as the socket says */
 	struct lookup_waiter waiter;
 	char ticket_name[DNAME_MAX + 1]; /* "": the placeholder */
 	bool is_acme;
@@ -83,6 +85,14 @@ enum conn_step conn_linger(struct conn *conn);
 /* The same, after a fatal TLS alert in plain text (before a session exists). */
 enum conn_step conn_refuse(struct conn *conn, enum link_end end, unsigned alert);
 
+/* What comes first at this listener, but for a PROXY header. */
+enum conn_state conn_first_state(const struct listener *listener);
+/* Counts the connection as one of its address; false: that has too many. */
+bool conn_enter_address(struct conn *conn);
+
+/* conn_proxy.c. May it come to a listener that expects a PROXY header? */
+bool conn_proxy_is_welcome(const struct conn *conn);
+enum conn_step step_proxy(struct conn *conn);
 /* handshake.c: opens the session over what was read, with conn->context. */
 int handshake_open(struct conn *conn);
 enum conn_step step_handshake(struct conn *conn);

@@ -103,6 +103,18 @@ static int check_redirect_port(const char *port, struct err *err)
 	return err_set(err, -EINVAL, "not a port to redirect to: %s", port);
 }
 
+static int parse_proxy_from(struct listener *listener, struct err *err)
+{
+	for (char **p = listener->settings.proxy_from; p && *p; p++) {
+		struct network *network = &listener->proxy_from[listener->n_proxy_from];
+
+		if (network_parse(*p, network))
+			return err_set(err, -EINVAL, "not a network: %s", *p);
+		listener->n_proxy_from++;
+	}
+	return 0;
+}
+
 static int apply_settings(struct listener *listener, struct err *err)
 {
 	struct link_listener *s = &listener->settings;
@@ -110,6 +122,8 @@ static int apply_settings(struct listener *listener, struct err *err)
 	int r = check_redirect_port(s->redirect_port, err);
 	if (r == 0 && s->backend)
 		r = address_parse(s->backend, &listener->backend, err);
+	if (r == 0)
+		r = parse_proxy_from(listener, err);
 	if (r < 0)
 		return r;
 	listener->has_backend = s->backend != NULL;

@@ -8,6 +8,7 @@
 
 #include "front/front.h"
 #include "io/address.h"
+#include "util/network.h"
 
 #define LISTENER_ALPN_MAX 16
 
@@ -22,6 +23,8 @@ struct listener {
 	bool is_backend_down; /* the last connect failed: say so once */
 	gnutls_datum_t alpn[LISTENER_ALPN_MAX]; /* points into settings */
 	unsigned n_alpn;
+	struct network proxy_from[LINK_NETWORKS_MAX]; /* none: no PROXY header */
+	size_t n_proxy_from;
 	struct link_ends *ends; /* in the front's tally: stays when we are replaced */
 	struct log_ctx log;
 };

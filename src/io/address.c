@@ -148,6 +148,34 @@ void address_to_loopback(const struct address *address, struct address *ret)
 		to_inet6(ret)->sin6_addr = in6addr_loopback;
 }
 
+void address_unmap(struct address *address)
+{
+	struct sockaddr_in6 v6 = *to_inet6(address);
+	struct sockaddr_in *v4 = to_inet(address);
+
+	if (v6.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+		return;
+	memset(&address->sa, 0, sizeof(address->sa));
+	v4->sin_family = AF_INET;
+	v4->sin_port = v6.sin6_port;
+	memcpy(&v4->sin_addr, v6.sin6_addr.s6_addr + 12, sizeof(v4->sin_addr));
+	address->len = sizeof(*v4);
+}
+
+bool address_is_same_host(const struct address *a, const struct address *b)
+{
+	struct address x = *a, y = *b;
+
+	address_unmap(&x);
+	address_unmap(&y);
+	if (x.sa.ss_family != y.sa.ss_family)
+		return false;
+	if (x.sa.ss_family == AF_INET)
+		return to_inet(&x)->sin_addr.s_addr == to_inet(&y)->sin_addr.s_addr;
+	return x.sa.ss_family == AF_INET6 &&
+	       IN6_ARE_ADDR_EQUAL(&to_inet6(&x)->sin6_addr, &to_inet6(&y)->sin6_addr);
+}
+
 static int new_socket(const struct address *address, int *ret, struct err *err)
 {
 	*ret = socket(

@@ -20,6 +20,10 @@ char *address_format(const struct address *address, char *buf, size_t size);
 /* The same address, but a wildcard ([::], 0.0.0.0) replaced by loopback: where a probe
  * of ours connects to. */
 void address_to_loopback(const struct address *address, struct address *ret);
+/* An IPv4 address as a socket of IPv6 sees it becomes what it is. */
+void address_unmap(struct address *address);
+/* The same but for the port? What is no internet address is no host. */
+bool address_is_same_host(const struct address *a, const struct address *b);
 
 /* Non-blocking close-on-exec sockets. listen: SO_REUSEADDR, IPV6_V6ONLY off, a stale
  * unix socket is replaced. connect: *ret_fd is connecting or connected. */

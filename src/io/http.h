@@ -37,6 +37,7 @@ enum http_method {
 
 enum {
 	HTTP_ALLOW_PLAIN = 1 << 0, /* http:// too: looking at our own http-01 answer */
+	HTTP_SAY_PROXY = 1 << 1,   /* first a PROXY header, of the socket's addresses */
 };
 
 struct http_params {

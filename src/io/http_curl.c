@@ -382,6 +382,8 @@ static void set_target(struct curl_request *req, const struct http_params *param
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	if (params->flags & HTTP_SAY_PROXY)
+		curl_easy_setopt(easy, CURLOPT_HAPROXYPROTOCOL, 1L);
 	if (params->connect_to) {
 		_cleanup_(freep) char *rule = xasprintf("::%s", params->connect_to);
 		req->connect_to = curl_slist_append(NULL, rule);

@@ -9,11 +9,14 @@
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/proxy_header.h"
 #include "util/mem.h"
 
 #define DEADLINE_DEFAULT (10 * USEC_PER_SEC)
+#define PROXY_BYTES_MAX  64
 
 struct tls_probe {
 	/* inputs */
@@ -29,6 +32,7 @@ struct tls_probe {
 	gnutls_session_t session;
 	gnutls_certificate_credentials_t credentials;
 	bool is_connected;
+	bool has_to_say_proxy; /* before the handshake */
 	/* results */
 	enum tls_probe_outcome outcome;
 	char *detail; /* owned */
@@ -138,6 +142,20 @@ static void step_handshake(struct tls_probe *op)
 		complete_ok(op);
 }
 
+/* A fresh socket takes it whole. */
+static int say_proxy(struct tls_probe *op)
+{
+	const struct proxy_header nobody = { .tls_version = NULL };
+	struct buf out = BUF_INIT(PROXY_BYTES_MAX);
+
+	op->has_to_say_proxy = false;
+	int r = proxy_header_format(&nobody, &out);
+	ssize_t n = r == 0 ? send(op->fd, out.data, out.len, MSG_NOSIGNAL) : r;
+	bool is_whole = n == (ssize_t)out.len;
+	buf_done(&out);
+	return is_whole ? 0 : -EIO;
+}
+
 static void on_io(struct loop_io *io, unsigned events, void *userdata)
 {
 	struct tls_probe *op = userdata;
@@ -157,6 +175,11 @@ static void on_io(struct loop_io *io, unsigned events, void *userdata)
 			return;
 		}
 		op->is_connected = true;
+	}
+	if (op->has_to_say_proxy && say_proxy(op) < 0) {
+		probe_fail(op, TLS_PROBE_UNREACHED,
+			xstrdup("the connection was closed at once"));
+		return;
 	}
 	step_handshake(op);
 }
@@ -249,6 +272,7 @@ int tls_probe_start(struct tls_probe **ret, struct loop *loop,
 	op->address = params->address;
 	op->fd = params->fd > 0 ? params->fd : -1;
 	op->is_connected = op->fd > 0;
+	op->has_to_say_proxy = params->says_proxy;
 	op->deadline_usec =
 		params->deadline_usec ? params->deadline_usec : DEADLINE_DEFAULT;
 	int r = set_up_session(op, params);

@@ -20,6 +20,7 @@ struct tls_probe_params {
 	const char
 		*priority; /* GnuTLS priority string; NULL = default. Lets a probe ask
 				  * for RSA or ECDSA alone */
+	bool says_proxy;   /* begins with a PROXY header that names nobody (LOCAL) */
 	usec_t deadline_usec; /* duration; 0 = 10 s */
 };
 

@@ -39,6 +39,8 @@ const char *const link_end_names[] = {
 	[LINK_END_MANY_HANDSHAKES] = "max_handshakes",
 	[LINK_END_MANY_ADDRESS]    = "address_connections",
 	[LINK_END_FAST_ADDRESS]    = "address_rate",
+	[LINK_END_NOT_PROXY]       = "not_proxy_from",
+	[LINK_END_PROXY_HEADER]    = "no_proxy_header",
 };
 
 /* clang-format on */

@@ -33,6 +33,8 @@ enum link_end {
 	LINK_END_MANY_HANDSHAKES, /* max_handshakes */
 	LINK_END_MANY_ADDRESS,    /* address_connections */
 	LINK_END_FAST_ADDRESS,    /* address_rate */
+	LINK_END_NOT_PROXY,       /* not from proxy_from */
+	LINK_END_PROXY_HEADER,    /* no PROXY header where one has to be */
 	_LINK_END_MAX,
 };
 

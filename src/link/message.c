@@ -73,6 +73,7 @@ static const struct field listener_fields[] = {
 	ROW(handshake_timeout_usec, 11, U64, TIMEOUT_MAX, 0),
 	ROW(idle_timeout_usec,      12, U64, TIMEOUT_MAX, 0),
 	ROW(connect_timeout_usec,   13, U64, TIMEOUT_MAX, 0),
+	ROW(proxy_from,             14, LIST, LINK_NETWORKS_MAX, 0),
 	{ .name = NULL },
 };
 #undef MESSAGE

@@ -125,6 +125,8 @@ struct link_listener {
 	usec_t handshake_timeout_usec;
 	usec_t idle_timeout_usec;
 	usec_t connect_timeout_usec; /* to the backend */
+	char **proxy_from; /* networks that begin with a PROXY header, all else being
+			    * refused; NULL = none is expected */
 };
 
 /* NAMES_ADD, NAMES_DROP: hashes of names under names_key; wildcard patterns as

@@ -143,6 +143,8 @@ static const struct conf_setting listener_settings[] = {
 	  "Where the plaintext goes: address and port, or unix:/path." },
 	{ "proxy_protocol", CONF_ENUM, "none", 0, 0, NULL, link_proxy_names, NULL, 0,
 	  "PROXY protocol header that tells the backend who the client is." },
+	{ "proxy_from", CONF_NETWORKS, NULL, 0, LINK_NETWORKS_MAX, NULL, NULL, NULL, 0,
+	  "Networks of a balancer before this listener: each connection from there begins with a PROXY header, version 1 or 2, that says who the client is, and connections from elsewhere are closed. Who connects to a unix socket is one of them. [::]/0 is everybody, of IPv4 as well. Unset, no header is expected." },
 	{ "acme", CONF_BOOL, NULL, 0, 0, NULL, NULL, NULL, 0,
 	  "Whether acme-tls/1 is answered here; unset, yes for protocol https." },
 	{ "unknown_sni", CONF_ENUM, "default", 0, 0, NULL, link_unknown_sni_names, NULL, 0,

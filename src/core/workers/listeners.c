@@ -11,7 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "core/wanted/policy.h"
+#include "core/workers/listener_message.h"
 #include "core/workers/service.h"
 #include "util/list.h"
 #include "util/mem.h"
@@ -331,55 +331,6 @@ static int add_socket(struct listeners *l, const struct conf_block *block,
 
 /* --- from the configuration to doors --------------------------------------------------- */
 
-static char **copy_list(char *const *list)
-{
-	char **copy = NULL;
-
-	for (size_t i = 0; list[i]; i++)
-		strv_append(&copy, list[i]);
-	return copy;
-}
-
-/* The name that clients without SNI get when nothing is said. */
-static const char *first_name(const struct conf *conf)
-{
-	const struct conf_block *domain = conf_get_block(conf, "domain", 0);
-	char *const *names = domain ? conf_get_list(domain, "names") : NULL;
-
-	return names ? names[0] : NULL;
-}
-
-static struct link_listener make_message(
-	const struct conf *conf, const struct conf_block *block, size_t index)
-{
-	const char *name = conf_block_get_name(block);
-	const char *default_name = conf_get_string(block, "default_name");
-	enum link_protocol protocol =
-		(enum link_protocol)conf_get_int(block, "protocol");
-	bool is_http = protocol == LINK_PROTOCOL_HTTP;
-
-	return (struct link_listener){
-		.name = index == 0 ? xstrdup(name)
-				   : xasprintf("%s#%zu", name, index + 1),
-		.fd = -1,
-		.protocol = protocol,
-		.tls = is_http ? 1 : (unsigned)conf_get_int(block, "tls"),
-		.backend = xstrdup(conf_get_string(block, "backend")),
-		.proxy_protocol = (unsigned)conf_get_int(block, "proxy_protocol"),
-		.unknown_sni = (unsigned)conf_get_int(block, "unknown_sni"),
-		.default_name = xstrdup(default_name ? default_name : first_name(conf)),
-		.acme = policy_has_acme(block),
-		.alpn = copy_list(conf_get_list(block, "alpn")),
-		.redirect_port = conf_get_int(block, "redirect_port") == 443
-					 ? NULL
-					 : xasprintf(":%d", (int)conf_get_int(block,
-								    "redirect_port")),
-		.handshake_timeout_usec = conf_get_duration(block, "handshake_timeout"),
-		.idle_timeout_usec = conf_get_duration(block, "idle_timeout"),
-		.connect_timeout_usec = conf_get_duration(block, "connect_timeout"),
-	};
-}
-
 static int prepare_door(struct listeners *l, const struct conf *conf,
 	const struct conf_block *block, size_t index, struct err *err)
 {
@@ -399,7 +350,7 @@ static int prepare_door(struct listeners *l, const struct conf *conf,
 			conf_block_get_file(block), conf_block_get_line(block),
 			conf_block_get_name(block), configured);
 	struct door *d = xnew(struct door);
-	d->message = make_message(conf, block, index);
+	d->message = listener_message_make(conf, block, index);
 	d->address = address;
 	d->socket = s;
 	list_append(&l->next_doors, &d->entry);
@@ -596,4 +547,17 @@ char *listeners_format_acme_address(const struct listeners *l)
 		if (d->message.acme && d->message.tls == 0)
 			return format_loopback(&d->address);
 	return NULL;
+}
+
+bool listeners_expects_proxy(const struct listeners *l, const char *address)
+{
+	const struct door *d;
+
+	list_foreach(d, &l->doors, entry) {
+		_cleanup_(freep) char *text = format_loopback(&d->address);
+
+		if (strcmp(text, address) == 0)
+			return d->message.proxy_from && d->message.proxy_from[0];
+	}
+	return false;
 }

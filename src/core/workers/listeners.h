@@ -63,3 +63,5 @@ char **listeners_format_tls_addresses(const struct listeners *listeners);
  * owned by the caller. */
 char *listeners_format_http_address(const struct listeners *listeners);
 char *listeners_format_acme_address(const struct listeners *listeners);
+/* Is this the text of one of those, and of one that expects a PROXY header? */
+bool listeners_expects_proxy(const struct listeners *listeners, const char *address);

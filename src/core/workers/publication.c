@@ -200,9 +200,10 @@ static int look_http(struct publication *p, struct publish_op *op,
 
 	if (!address)
 		return complete_impossible(p, op, answer->kind);
+	bool says_proxy = listeners_expects_proxy(p->in.listeners, address);
 	struct http_params params = {
 		.method = HTTP_GET,
-		.flags = HTTP_ALLOW_PLAIN,
+		.flags = HTTP_ALLOW_PLAIN | (says_proxy ? HTTP_SAY_PROXY : 0),
 		.url = url,
 		.connect_to = address,
 		.max_body_bytes = ANSWER_BYTES_MAX,
@@ -241,6 +242,7 @@ static int look_alpn(struct publication *p, struct publish_op *op,
 
 	if (!address)
 		return complete_impossible(p, op, answer->kind);
+	params.says_proxy = listeners_expects_proxy(p->in.listeners, address);
 	int r = address_parse(address, &params.address, err);
 	if (r < 0)
 		return r;

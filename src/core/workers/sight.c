@@ -62,6 +62,7 @@ int sight_start(struct sight **ret, const struct sight_params *params,
 	const struct tls_probe_params probe = {
 		.address = params->address,
 		.fd = params->fd,
+		.says_proxy = params->says_proxy,
 		.sni = sni,
 		.priority = params->is_rsa ? PRIORITY_RSA : PRIORITY_ECDSA,
 	};

@@ -13,6 +13,7 @@ struct sight_params {
 	struct loop *loop;
 	struct address address;
 	int fd; /* > 0: connected already, and taken over; address is not used */
+	bool says_proxy;  /* the address expects a PROXY header */
 	const char *name; /* of the certificate; one below it stands for a wildcard */
 	const char *fingerprint;
 	bool is_rsa; /* ask for this kind of certificate alone */

@@ -69,6 +69,51 @@ static void test_parse(void **state)
 	}
 }
 
+/* clang-format off */
+static const struct {
+	const char *a, *b;
+	bool is_same;
+} hosts[] = {
+	{ "192.0.2.1:1", "192.0.2.1:2", true },
+	{ "192.0.2.1:1", "192.0.2.2:1", false },
+	{ "192.0.2.1:1", "[::ffff:192.0.2.1]:2", true },
+	{ "192.0.2.1:1", "[::192.0.2.1]:1", false },
+	{ "[2001:db8::1]:1", "[2001:db8::1]:2", true },
+	{ "[2001:db8::1]:1", "[2001:db8::2]:1", false },
+	{ "unix:/run/x.sock", "unix:/run/x.sock", false },
+};
+
+/* clang-format on */
+
+static void test_same_host(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		struct address a, b;
+
+		test_case(hosts[i].b);
+		assert_int_equal(address_parse(hosts[i].a, &a, NULL), 0);
+		assert_int_equal(address_parse(hosts[i].b, &b, NULL), 0);
+		assert_int_equal(address_is_same_host(&a, &b), hosts[i].is_same);
+		assert_int_equal(address_is_same_host(&b, &a), hosts[i].is_same);
+	}
+}
+
+static void test_unmap(void **state)
+{
+	struct address address;
+	char text[ADDRESS_TEXT_MAX];
+
+	assert_int_equal(address_parse("[::ffff:192.0.2.1]:993", &address, NULL), 0);
+	address_unmap(&address);
+	assert_string_equal(
+		address_format(&address, text, sizeof(text)), "192.0.2.1:993");
+	assert_int_equal(address.len, sizeof(struct sockaddr_in));
+	assert_int_equal(address_parse("[2001:db8::1]:993", &address, NULL), 0);
+	address_unmap(&address);
+	assert_string_equal(
+		address_format(&address, text, sizeof(text)), "[2001:db8::1]:993");
+}
+
 static bool can_connect(const struct address *address)
 {
 	_cleanup_(closep) int fd = -1;
@@ -135,6 +180,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_same_host),
+		cmocka_unit_test(test_unmap),
 		cmocka_unit_test(test_inet),
 		cmocka_unit_test(test_unix),
 	};

@@ -64,6 +64,7 @@ static void test_configure(void **state)
 static void test_listener(void **state)
 {
 	char *alpn[] = { "h2", "http/1.1", NULL };
+	char *proxy_from[] = { "192.0.2.0/24", "[::1]", NULL };
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct link_listener in = {
 		.name = "imaps#2",
@@ -79,6 +80,7 @@ static void test_listener(void **state)
 		.handshake_timeout_usec = 5 * USEC_PER_SEC,
 		.idle_timeout_usec = USEC_PER_HOUR,
 		.connect_timeout_usec = USEC_PER_SEC,
+		.proxy_from = proxy_from,
 	};
 	struct link_listener out;
 	struct frame frame;
@@ -100,6 +102,8 @@ static void test_listener(void **state)
 	assert_string_equal(out.alpn[1], "http/1.1");
 	assert_string_equal(out.redirect_port, ":8443");
 	assert_int_equal(out.idle_timeout_usec, USEC_PER_HOUR);
+	assert_int_equal(strv_length(out.proxy_from), 2);
+	assert_string_equal(out.proxy_from[1], "[::1]");
 	link_listener_done(&out);
 	/* Without a descriptor it is refused. */
 	view.n_fds = 0;
