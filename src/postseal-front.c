@@ -9,13 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "front/confine.h"
+#include "front/forbidden.h"
 #include "front/worker.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -68,31 +67,8 @@ static int parse_link(int argc, char **argv)
 	return optind == argc ? (int)fd : -1;
 }
 
-#ifdef __SANITIZE_ADDRESS__
-/* The leak checker looks at its own process from outside. */
-static void forbid_tracing(void)
+static void ignore_signals(void)
 {
-}
-#else
-static void forbid_tracing(void)
-{
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-#endif
-
-static void harden(void)
-{
-	const struct rlimit no_core = { 0 };
-	struct rlimit files;
-
-	umask(077);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	forbid_tracing();
-	setrlimit(RLIMIT_CORE, &no_core);
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
 	signal(SIGPIPE, SIG_IGN);
 	/* Ctrl-C reaches the whole group; the manager decides what becomes of us. */
 	signal(SIGINT, SIG_IGN);
@@ -123,6 +99,10 @@ static int run(int link_fd, struct err *err)
 		r = loop_signal_new(&sigterm, loop, SIGTERM, on_sigterm, loop, err);
 	if (r == 0)
 		r = worker_new(&worker, &params, err);
+	if (r == 0)
+		r = confine_enter(err);
+	if (r == 0)
+		FORBIDDEN();
 	return r < 0 ? r : loop_run(loop, err);
 }
 
@@ -134,7 +114,8 @@ int main(int argc, char **argv)
 	if (link_fd < 0 || !is_link(link_fd))
 		return usage();
 	log_open("postseal-front", LOG_TARGET_AUTO);
-	harden();
+	confine_begin();
+	ignore_signals();
 	int r = run(link_fd, &err);
 	if (r < 0) {
 		_cleanup_(freep) char *text = err_format(&err);

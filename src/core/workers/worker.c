@@ -106,13 +106,23 @@ static void on_frame(const struct frame_view *view, void *userdata)
 	}
 }
 
+/* An owned text. */
+static char *describe_end(int status)
+{
+	if (!WIFSIGNALED(status))
+		return xasprintf("exit code %d", WEXITSTATUS(status));
+	if (WTERMSIG(status) == SIGSYS)
+		return xstrdup(
+			"it tried what its sandbox forbids (SIGSYS); the kernel's "
+			"log names the system call");
+	return xasprintf(
+		"signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+}
+
 static void on_ended(pid_t pid, int status, void *userdata)
 {
 	struct worker *w = userdata;
-	_cleanup_(freep) char *how =
-		WIFSIGNALED(status) ? xasprintf("signal %d (%s)", WTERMSIG(status),
-					      strsignal(WTERMSIG(status)))
-				    : xasprintf("exit code %d", WEXITSTATUS(status));
+	_cleanup_(freep) char *how = describe_end(status);
 
 	w->pid = 0;
 	w->in.events->on_gone(w, how, w->in.userdata);

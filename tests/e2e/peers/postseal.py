@@ -110,6 +110,7 @@ class Postseald:
             argv = [*self._activation(), *argv]
         if os.environ.get("POSTSEAL_VALGRIND"):
             argv = [*VALGRIND, f"--log-file={self.folder}/valgrind.%p", *argv]
+            self.env["POSTSEAL_UNCONFINED"] = "yes"
         argv = [*self.wrapper, *argv]
         self.process = Process(
             argv,
@@ -146,8 +147,8 @@ class Postseald:
     @property
     def is_sanitized(self):
         """What it needs of memory says nothing then."""
-        with open(f"/proc/{self.process.pid}/maps", encoding="utf-8") as file:
-            return "libasan" in file.read()
+        with open(self.programs.daemon, "rb") as file:
+            return b"libasan" in file.read()
 
     def _open_notify_socket(self):
         self.close()
