@@ -28,6 +28,8 @@
  * the true cause, and then to FAILED.
  *
  * An order that ends neither in DONE nor in FAILED still stands at the CA.
+ *
+ * In detail: order_end.c (how it ends).
  */
 #include "acme/order.h"
 
@@ -35,10 +37,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "acme/authz.h"
 #include "acme/order_chain.h"
-#include "acme/order_object.h"
-#include "acme/poll.h"
+#include "acme/order_priv.h"
 #include "util/base64url.h"
 #include "util/dname.h"
 #include "util/fault.h"
@@ -49,48 +49,6 @@
 #define DEADLINE_USEC (30 * USEC_PER_MIN)
 /* A CA that takes no finalize after so many polls will take none. */
 #define FINALIZES_MAX 10
-
-struct acme_order {
-	/* inputs */
-	struct acme_client *client;           /* borrowed */
-	const struct acme_solver *solver;     /* borrowed */
-	const struct acme_progress *progress; /* borrowed */
-	const struct log_ctx *log;            /* borrowed */
-	char **names;                         /* owned */
-	char *csr;                            /* owned; base64url */
-	char *profile;                        /* owned; NULL */
-	char *replaces;                       /* owned; NULL */
-	char *preferred_chain;                /* owned; NULL */
-	usec_t deadline_usec;                 /* duration */
-	acme_order_done_fn *done;
-	void *userdata;
-
-	/* owned operations */
-	struct acme_request *request;
-	struct acme_authz *authz[ACME_NAMES_MAX];
-	size_t n_authz;
-	struct loop_timer *poll_timer;
-	struct loop_timer *deadline_timer;
-
-	/* results */
-	enum acme_order_state state;
-	char *url; /* owned; NULL until the CA has said */
-	struct order_object object;
-	size_t n_authz_open;
-	struct acme_poll poll;
-	unsigned n_finalize;
-	size_t next_cause; /* index into object.authorizations */
-	char *chain;       /* owned; the default one, then the chosen one */
-	size_t chain_len;
-	char **alternates;     /* owned */
-	size_t next_alternate; /* index into alternates */
-};
-
-enum step {
-	STEP_NEXT, /* run the step of the state that it is in now */
-	STEP_WAIT, /* one operation or timer was started */
-	STEP_DONE, /* completed: the operation may be gone */
-};
 
 /* --- state ------------------------------------------------------------------------- */
 
@@ -125,8 +83,7 @@ static const enum acme_order_state where_to[_ACME_ORDER_STATE_MAX][_ORDER_STATUS
 
 /* clang-format on */
 
-static int set_state(
-	struct acme_order *op, enum acme_order_state state, struct err *err)
+int order_set_state(struct acme_order *op, enum acme_order_state state, struct err *err)
 {
 	assert(next_states[op->state] & 1U << state);
 	log_debug(op->log, "order for %s: %s -> %s", op->names[0],
@@ -143,116 +100,7 @@ static int set_state(
 	return r < 0 ? err_wrap(err, r, "progress of the order") : 0;
 }
 
-/* --- ending ------------------------------------------------------------------------ */
-
-/* A refusal that another try of the same order would meet again. */
-static bool is_dead(const struct acme_order *op, const struct acme_order_result *result)
-{
-	if (op->state == ACME_ORDER_INVALID)
-		return result->outcome == ACME_ORDER_REFUSED;
-	/* Of the directory: that says nothing about the order. */
-	if (result->outcome != ACME_ORDER_REFUSED || op->state == ACME_ORDER_START)
-		return false;
-	switch (acme_problem_reaction(result->problem)) {
-	case ACME_REACTION_WAIT:
-	case ACME_REACTION_ACCOUNT:
-		return false;
-	case ACME_REACTION_RETRY:
-	case ACME_REACTION_PERSON:
-		break;
-	}
-	return result->problem->status < 500;
-}
-
-/* Cancelling them cleans up what they have presented; an order that is merely late
- * finds it again. */
-static void drop_authz(struct acme_order *op, enum acme_order_outcome outcome)
-{
-	for (size_t i = 0; i < op->n_authz; i++) {
-		if (outcome == ACME_ORDER_LATE)
-			acme_authz_abandon(op->authz[i]);
-		else
-			acme_authz_cancel(op->authz[i]);
-	}
-	op->n_authz = 0;
-}
-
-static enum step complete(struct acme_order *op, const struct acme_order_result *result)
-{
-	acme_order_done_fn *done = TAKE_PTR(op->done);
-
-	drop_authz(op, result->outcome);
-	loop_timer_disarm(op->poll_timer);
-	loop_timer_disarm(op->deadline_timer);
-	op->request = acme_request_cancel(op->request);
-	if (is_dead(op, result))
-		set_state(op, ACME_ORDER_FAILED, NULL);
-	done(result, TAKE_PTR(op->userdata));
-	return STEP_DONE;
-}
-
-static enum step complete_broken(struct acme_order *op, const struct err *err)
-{
-	const struct acme_order_result result = {
-		.outcome = ACME_ORDER_BROKEN,
-		.err = err,
-	};
-
-	return complete(op, &result);
-}
-
-static enum step complete_refused(
-	struct acme_order *op, const struct acme_problem *problem, const char *name)
-{
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	const struct acme_order_result result = {
-		.outcome = ACME_ORDER_REFUSED,
-		.problem = problem,
-		.err = &err,
-	};
-
-	acme_problem_to_err(problem, -EACCES, &err);
-	err_wrap(&err, err.code, "%s", name);
-	return complete(op, &result);
-}
-
-static enum step complete_by_request(struct acme_order *op,
-	const struct acme_request_result *result, const char *what)
-{
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	const bool is_refusal = result->outcome == ACME_REQUEST_REFUSED;
-	const struct acme_order_result mine = {
-		.outcome = is_refusal ? ACME_ORDER_REFUSED : ACME_ORDER_BROKEN,
-		.problem = result->problem,
-		.err = &err,
-		.retry_at_usec = result->retry_at_usec,
-	};
-
-	err_copy(&err, result->err);
-	err_wrap(&err, err.code, "%s", what);
-	return complete(op, &mine);
-}
-
-static enum step complete_by_authz(
-	struct acme_order *op, const struct acme_authz_result *result)
-{
-	static const enum acme_order_outcome outcomes[] = {
-		[ACME_AUTHZ_REFUSED] = ACME_ORDER_REFUSED,
-		[ACME_AUTHZ_UNSOLVED] = ACME_ORDER_UNSOLVED,
-		[ACME_AUTHZ_BROKEN] = ACME_ORDER_BROKEN,
-	};
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	const struct acme_order_result mine = {
-		.outcome = outcomes[result->outcome],
-		.problem = result->problem,
-		.err = &err,
-		.retry_at_usec = result->retry_at_usec,
-	};
-
-	err_copy(&err, result->err);
-	err_wrap(&err, err.code, "%s", result->name ? result->name : op->names[0]);
-	return complete(op, &mine);
-}
+/* --- the deadline ------------------------------------------------------------------- */
 
 static void on_deadline(struct loop_timer *timer, void *userdata)
 {
@@ -268,7 +116,7 @@ static void on_deadline(struct loop_timer *timer, void *userdata)
 		"the order is still %s after %s; it can be resumed",
 		acme_order_state_name(op->state),
 		usec_format_duration(op->deadline_usec, duration, sizeof(duration)));
-	complete(op, &result);
+	order_complete(op, &result);
 }
 
 /* --- the directory, and what it allows (7.1.1) --------------------------------------- */
@@ -290,7 +138,7 @@ static int send_request(struct acme_order *op, const struct acme_request_params 
 	return acme_request_start(&op->request, op->client, params, done, op, err);
 }
 
-/* The first step, taken by acme_order_start itself: nothing may complete before that
+/* The first step, taken by acme_order_start itself: nothing may order_complete before that
  * returns. */
 static int fetch_directory(struct acme_order *op, struct err *err)
 {
@@ -306,7 +154,7 @@ static enum step send_step(struct acme_order *op,
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
 	if (send_request(op, params, done, &err) < 0)
-		return complete_broken(op, &err);
+		return order_complete_broken(op, &err);
 	return STEP_WAIT;
 }
 
@@ -314,8 +162,8 @@ static enum step go_to(struct acme_order *op, enum acme_order_state state)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
-	if (set_state(op, state, &err) < 0)
-		return complete_broken(op, &err);
+	if (order_set_state(op, state, &err) < 0)
+		return order_complete_broken(op, &err);
 	return STEP_NEXT;
 }
 
@@ -341,11 +189,11 @@ static void on_start_done(const struct acme_request_result *result, void *userda
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
 	if (result->outcome != ACME_REQUEST_OK) {
-		complete_by_request(op, result, "order");
+		order_complete_by_request(op, result, "order");
 		return;
 	}
 	if (fit_to_directory(op, &err) < 0) {
-		complete_broken(op, &err);
+		order_complete_broken(op, &err);
 		return;
 	}
 	if (go_to(op, op->url ? ACME_ORDER_READ : ACME_ORDER_NEW) == STEP_NEXT)
@@ -390,15 +238,15 @@ static enum step follow(struct acme_order *op, const struct acme_request_result 
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
 	if (order_object_parse(&op->object, op->client, result->json, &err) < 0)
-		return complete_broken(op, &err);
+		return order_complete_broken(op, &err);
 	const enum acme_order_state next = where_to[op->state][op->object.status];
 	if (next == ACME_ORDER_FAILED) {
 		err_set_kind(
 			&err, ERR_CA, -EPROTO, "the order has gone back to pending");
-		return complete_broken(op, &err);
+		return order_complete_broken(op, &err);
 	}
-	if (next != op->state && set_state(op, next, &err) < 0)
-		return complete_broken(op, &err);
+	if (next != op->state && order_set_state(op, next, &err) < 0)
+		return order_complete_broken(op, &err);
 	if (next == ACME_ORDER_PROCESSING)
 		FAULT("order-processing");
 	return is_polled(next) ? wait_for_poll(op, result->retry_at_usec) : STEP_NEXT;
@@ -472,13 +320,13 @@ static void on_new_done(const struct acme_request_result *result, void *userdata
 		return;
 	}
 	if (result->outcome != ACME_REQUEST_OK) {
-		complete_by_request(op, result, "newOrder");
+		order_complete_by_request(op, result, "newOrder");
 		return;
 	}
 	if (!result->location) {
 		err_set_kind(&err, ERR_CA, -EPROTO,
 			"newOrder: the answer has no Location that leads to this CA");
-		complete_broken(op, &err);
+		order_complete_broken(op, &err);
 		return;
 	}
 	op->url = xstrdup(result->location);
@@ -507,7 +355,7 @@ static void on_look_done(const struct acme_request_result *result, void *userdat
 	if (wait_out(op, result))
 		return;
 	if (result->outcome != ACME_REQUEST_OK)
-		complete_by_request(op, result, "order");
+		order_complete_by_request(op, result, "order");
 	else if (follow(op, result) == STEP_NEXT)
 		run(op);
 }
@@ -542,7 +390,7 @@ static enum step step_pending(struct acme_order *op)
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
 	if (start_authz(op, &err) < 0)
-		return complete_broken(op, &err);
+		return order_complete_broken(op, &err);
 	if (op->n_authz > 0)
 		return STEP_WAIT;
 	/* None, and pending all the same: the CA is not through with it yet. */
@@ -556,13 +404,13 @@ static void on_authz_done(const struct acme_authz_result *result, void *userdata
 	struct acme_order *op = userdata;
 
 	if (result->outcome != ACME_AUTHZ_IS_VALID) {
-		complete_by_authz(op, result);
+		order_complete_by_authz(op, result);
 		return;
 	}
 	op->n_authz_open--;
 	if (op->n_authz_open > 0)
 		return;
-	drop_authz(op, ACME_ORDER_ISSUED);
+	order_drop_authz(op, ACME_ORDER_ISSUED);
 	if (go_to(op, ACME_ORDER_READY) == STEP_NEXT)
 		run(op);
 }
@@ -582,12 +430,12 @@ static enum step step_ready(struct acme_order *op)
 	if (op->n_finalize == FINALIZES_MAX) {
 		err_set_kind(&err, ERR_CA, -EPROTO,
 			"the order stays ready however often it is finalized");
-		return complete_broken(op, &err);
+		return order_complete_broken(op, &err);
 	}
 	if (!op->object.finalize_url) {
 		err_set_kind(&err, ERR_CA, -EPROTO,
 			"the order is ready and has no finalize");
-		return complete_broken(op, &err);
+		return order_complete_broken(op, &err);
 	}
 	op->n_finalize++;
 	FAULT("finalize-not-sent");
@@ -611,7 +459,7 @@ static void on_finalize_done(const struct acme_request_result *result, void *use
 		return;
 	}
 	if (result->outcome != ACME_REQUEST_OK)
-		complete_by_request(op, result, "finalize");
+		order_complete_by_request(op, result, "finalize");
 	else if (follow(op, result) == STEP_NEXT)
 		run(op);
 }
@@ -645,7 +493,7 @@ static void on_chain_done(const struct acme_request_result *result, void *userda
 	if (wait_out(op, result))
 		return;
 	if (result->outcome != ACME_REQUEST_OK) {
-		complete_by_request(op, result, "certificate");
+		order_complete_by_request(op, result, "certificate");
 		return;
 	}
 	take_chain(op, result);
@@ -700,7 +548,7 @@ static enum step step_done(struct acme_order *op)
 		.chain_len = op->chain_len,
 	};
 
-	return complete(op, &result);
+	return order_complete(op, &result);
 }
 
 /* --- why it is invalid (7.1.6) ---------------------------------------------------------------- */
@@ -722,7 +570,7 @@ static enum step step_invalid(struct acme_order *op)
 	else
 		acme_problem_from_text(
 			&problem, "the order is invalid and no reason is given");
-	return complete_refused(op, &problem, op->names[0]);
+	return order_complete_refused(op, &problem, op->names[0]);
 }
 
 static enum step complete_by_cause(struct acme_order *op, const json_t *authz)
@@ -735,7 +583,7 @@ static enum step complete_by_cause(struct acme_order *op, const json_t *authz)
 	if (!value || !dname_normalise(value, strlen(value), 0, name, sizeof(name)))
 		value = NULL;
 	acme_authz_parse_problem(&problem, authz, NULL);
-	return complete_refused(op, &problem, value ? name : op->names[0]);
+	return order_complete_refused(op, &problem, value ? name : op->names[0]);
 }
 
 static void on_cause_done(const struct acme_request_result *result, void *userdata)
@@ -833,7 +681,7 @@ struct acme_order *acme_order_cancel(struct acme_order *op)
 {
 	if (!op)
 		return NULL;
-	drop_authz(op, ACME_ORDER_BROKEN);
+	order_drop_authz(op, ACME_ORDER_BROKEN);
 	acme_request_cancel(op->request);
 	loop_timer_free(op->deadline_timer);
 	loop_timer_free(op->poll_timer);
