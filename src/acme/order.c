@@ -29,7 +29,7 @@
  *
  * An order that ends neither in DONE nor in FAILED still stands at the CA.
  *
- * In detail: order_end.c (how it ends).
+ * In detail: order_download.c (the certificate), order_end.c (how it ends).
  */
 #include "acme/order.h"
 
@@ -37,7 +37,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "acme/order_chain.h"
 #include "acme/order_priv.h"
 #include "util/base64url.h"
 #include "util/dname.h"
@@ -121,13 +120,10 @@ static void on_deadline(struct loop_timer *timer, void *userdata)
 
 /* --- the directory, and what it allows (7.1.1) --------------------------------------- */
 
-static void run(struct acme_order *op);
 static void on_start_done(const struct acme_request_result *result, void *userdata);
 static void on_new_done(const struct acme_request_result *result, void *userdata);
 static void on_look_done(const struct acme_request_result *result, void *userdata);
 static void on_finalize_done(const struct acme_request_result *result, void *userdata);
-static void on_chain_done(const struct acme_request_result *result, void *userdata);
-static void on_alternate_done(const struct acme_request_result *result, void *userdata);
 static void on_cause_done(const struct acme_request_result *result, void *userdata);
 static void on_authz_done(const struct acme_authz_result *result, void *userdata);
 
@@ -147,8 +143,7 @@ static int fetch_directory(struct acme_order *op, struct err *err)
 	return send_request(op, &params, on_start_done, err);
 }
 
-/* One request as the whole of a step. */
-static enum step send_step(struct acme_order *op,
+enum step order_send_step(struct acme_order *op,
 	const struct acme_request_params *params, acme_request_done_fn *done)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
@@ -158,7 +153,7 @@ static enum step send_step(struct acme_order *op,
 	return STEP_WAIT;
 }
 
-static enum step go_to(struct acme_order *op, enum acme_order_state state)
+enum step order_go_to(struct acme_order *op, enum acme_order_state state)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
@@ -196,8 +191,8 @@ static void on_start_done(const struct acme_request_result *result, void *userda
 		order_complete_broken(op, &err);
 		return;
 	}
-	if (go_to(op, op->url ? ACME_ORDER_READ : ACME_ORDER_NEW) == STEP_NEXT)
-		run(op);
+	if (order_go_to(op, op->url ? ACME_ORDER_READ : ACME_ORDER_NEW) == STEP_NEXT)
+		order_run(op);
 }
 
 /* --- following what an answer shows (7.1.6) ------------------------------------------- */
@@ -213,11 +208,10 @@ static enum step wait_for_poll(struct acme_order *op, usec_t retry_at_usec)
 
 static void on_wait_over(struct loop_timer *timer, void *userdata)
 {
-	run(userdata);
+	order_run(userdata);
 }
 
-/* The same step again after a while, if it is trouble that may pass. */
-static bool wait_out(struct acme_order *op, const struct acme_request_result *result)
+bool order_wait_out(struct acme_order *op, const struct acme_request_result *result)
 {
 	const usec_t wall_now = loop_wall_now(acme_client_get_loop(op->client));
 	usec_t wait;
@@ -278,7 +272,7 @@ static enum step step_new(struct acme_order *op)
 		.payload = payload,
 	};
 
-	return send_step(op, &params, on_new_done);
+	return order_send_step(op, &params, on_new_done);
 }
 
 /* `replaces` is a courtesy that buys a better place; an order abandoned half-way, or an
@@ -316,7 +310,7 @@ static void on_new_done(const struct acme_request_result *result, void *userdata
 	FAULT("order-answered");
 	if (may_be_for_replaces(op, result)) {
 		free(TAKE_PTR(op->replaces));
-		run(op);
+		order_run(op);
 		return;
 	}
 	if (result->outcome != ACME_REQUEST_OK) {
@@ -333,7 +327,7 @@ static void on_new_done(const struct acme_request_result *result, void *userdata
 	const enum step step = follow(op, result);
 	FAULT("order-url-stored");
 	if (step == STEP_NEXT)
-		run(op);
+		order_run(op);
 }
 
 /* --- looking at it: resumed, not ready yet, processing (7.4) ---------------------------- */
@@ -345,19 +339,19 @@ static enum step step_look(struct acme_order *op)
 		.url = op->url,
 	};
 
-	return send_step(op, &params, on_look_done);
+	return order_send_step(op, &params, on_look_done);
 }
 
 static void on_look_done(const struct acme_request_result *result, void *userdata)
 {
 	struct acme_order *op = userdata;
 
-	if (wait_out(op, result))
+	if (order_wait_out(op, result))
 		return;
 	if (result->outcome != ACME_REQUEST_OK)
 		order_complete_by_request(op, result, "order");
 	else if (follow(op, result) == STEP_NEXT)
-		run(op);
+		order_run(op);
 }
 
 /* --- authorizations (7.5) --------------------------------------------------------------- */
@@ -394,7 +388,7 @@ static enum step step_pending(struct acme_order *op)
 	if (op->n_authz > 0)
 		return STEP_WAIT;
 	/* None, and pending all the same: the CA is not through with it yet. */
-	if (go_to(op, ACME_ORDER_AWAIT) == STEP_DONE)
+	if (order_go_to(op, ACME_ORDER_AWAIT) == STEP_DONE)
 		return STEP_DONE;
 	return wait_for_poll(op, 0);
 }
@@ -411,8 +405,8 @@ static void on_authz_done(const struct acme_authz_result *result, void *userdata
 	if (op->n_authz_open > 0)
 		return;
 	order_drop_authz(op, ACME_ORDER_ISSUED);
-	if (go_to(op, ACME_ORDER_READY) == STEP_NEXT)
-		run(op);
+	if (order_go_to(op, ACME_ORDER_READY) == STEP_NEXT)
+		order_run(op);
 }
 
 /* --- finalize (7.4) ----------------------------------------------------------------------- */
@@ -439,7 +433,7 @@ static enum step step_ready(struct acme_order *op)
 	}
 	op->n_finalize++;
 	FAULT("finalize-not-sent");
-	return send_step(op, &params, on_finalize_done);
+	return order_send_step(op, &params, on_finalize_done);
 }
 
 static void on_finalize_done(const struct acme_request_result *result, void *userdata)
@@ -449,107 +443,22 @@ static void on_finalize_done(const struct acme_request_result *result, void *use
 	FAULT("finalize-answered");
 	if (result->outcome == ACME_REQUEST_REFUSED &&
 		result->problem->type == ACME_PROBLEM_ORDER_NOT_READY) {
-		if (go_to(op, ACME_ORDER_AWAIT) == STEP_NEXT)
+		if (order_go_to(op, ACME_ORDER_AWAIT) == STEP_NEXT)
 			wait_for_poll(op, result->retry_at_usec);
 		return;
 	}
 	/* Nobody knows whether it has arrived: look, before it is sent again. */
-	if (wait_out(op, result)) {
-		go_to(op, ACME_ORDER_PROCESSING);
+	if (order_wait_out(op, result)) {
+		order_go_to(op, ACME_ORDER_PROCESSING);
 		return;
 	}
 	if (result->outcome != ACME_REQUEST_OK)
 		order_complete_by_request(op, result, "finalize");
 	else if (follow(op, result) == STEP_NEXT)
-		run(op);
+		order_run(op);
 }
 
-/* --- the certificate (7.4.2) ----------------------------------------------------------------- */
-
-static void take_chain(struct acme_order *op, const struct acme_request_result *result)
-{
-	free(op->chain);
-	op->chain = xnew_array(char, result->body_len + 1);
-	memcpy(op->chain, result->body, result->body_len);
-	op->chain_len = result->body_len;
-}
-
-static enum step step_valid(struct acme_order *op)
-{
-	const struct acme_request_params params = {
-		.resource = ACME_URL,
-		.url = op->object.certificate_url,
-		.flags = ACME_WANT_CHAIN,
-	};
-
-	return send_step(op, &params, on_chain_done);
-}
-
-static void on_chain_done(const struct acme_request_result *result, void *userdata)
-{
-	struct acme_order *op = userdata;
-
-	FAULT("certificate-answered");
-	if (wait_out(op, result))
-		return;
-	if (result->outcome != ACME_REQUEST_OK) {
-		order_complete_by_request(op, result, "certificate");
-		return;
-	}
-	take_chain(op, result);
-	for (char *const *url = result->alternates; url && *url; url++)
-		strv_append(&op->alternates, *url);
-	const bool is_right =
-		!op->preferred_chain ||
-		order_chain_is_by(op->chain, op->chain_len, op->preferred_chain);
-	if (go_to(op, is_right ? ACME_ORDER_DONE : ACME_ORDER_ALTERNATE) == STEP_NEXT)
-		run(op);
-}
-
-static enum step step_alternate(struct acme_order *op)
-{
-	if (op->next_alternate == strv_length(op->alternates)) {
-		log_info(op->log,
-			"order for %s: no chain is by %s, the CA's default is used",
-			op->names[0], op->preferred_chain);
-		return go_to(op, ACME_ORDER_DONE);
-	}
-	const struct acme_request_params params = {
-		.resource = ACME_URL,
-		.url = op->alternates[op->next_alternate++],
-		.flags = ACME_WANT_CHAIN,
-	};
-
-	return send_step(op, &params, on_alternate_done);
-}
-
-/* One that cannot be had is passed over: there is the default. */
-static void on_alternate_done(const struct acme_request_result *result, void *userdata)
-{
-	struct acme_order *op = userdata;
-
-	if (result->outcome == ACME_REQUEST_OK &&
-		order_chain_is_by(
-			result->body, result->body_len, op->preferred_chain)) {
-		take_chain(op, result);
-		if (go_to(op, ACME_ORDER_DONE) == STEP_DONE)
-			return;
-	}
-	run(op);
-}
-
-static enum step step_done(struct acme_order *op)
-{
-	/* The caller may drop the operation in done, and the chain lives until it returns. */
-	_cleanup_(freep) char *chain = TAKE_PTR(op->chain);
-	const struct acme_order_result result = {
-		.outcome = ACME_ORDER_ISSUED,
-		.chain_pem = chain,
-		.chain_len = op->chain_len,
-	};
-
-	return order_complete(op, &result);
-}
+/* --- valid: order_step_valid, order_step_alternate and order_step_done, in order_download.c */
 
 /* --- why it is invalid (7.1.6) ---------------------------------------------------------------- */
 
@@ -561,7 +470,7 @@ static enum step step_invalid(struct acme_order *op)
 			.url = op->object.authorizations[op->next_cause++],
 		};
 
-		return send_step(op, &params, on_cause_done);
+		return order_send_step(op, &params, on_cause_done);
 	}
 	_cleanup_(acme_problem_done) struct acme_problem problem = {};
 
@@ -596,7 +505,7 @@ static void on_cause_done(const struct acme_request_result *result, void *userda
 		strcmp(status, "valid") != 0 && strcmp(status, "pending") != 0)
 		complete_by_cause(op, result->json);
 	else
-		run(op);
+		order_run(op);
 }
 
 /* --- driver ------------------------------------------------------------------------------------ */
@@ -609,15 +518,15 @@ static enum step (*const steps[_ACME_ORDER_STATE_MAX])(struct acme_order *op) = 
 	[ACME_ORDER_AWAIT]      = step_look,
 	[ACME_ORDER_READY]      = step_ready,
 	[ACME_ORDER_PROCESSING] = step_look,
-	[ACME_ORDER_VALID]      = step_valid,
-	[ACME_ORDER_ALTERNATE]  = step_alternate,
+	[ACME_ORDER_VALID]      = order_step_valid,
+	[ACME_ORDER_ALTERNATE]  = order_step_alternate,
 	[ACME_ORDER_INVALID]    = step_invalid,
-	[ACME_ORDER_DONE]       = step_done,
+	[ACME_ORDER_DONE]       = order_step_done,
 };
 
 /* clang-format on */
 
-static void run(struct acme_order *op)
+void order_run(struct acme_order *op)
 {
 	while (steps[op->state](op) == STEP_NEXT)
 		;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What order.c, which walks an order's states, shares with its details: order_end.c. */
+/* What order.c, which walks an order's states, shares with its details: order_download.c
+ * and order_end.c. */
 #pragma once
 
 #include "acme/authz.h"
@@ -54,6 +55,20 @@ enum step {
 /* The only writer of the state: stored before what depends on it is done. */
 int order_set_state(
 	struct acme_order *op, enum acme_order_state state, struct err *err);
+enum step order_go_to(struct acme_order *op, enum acme_order_state state);
+/* Runs the steps until one waits. */
+void order_run(struct acme_order *op);
+/* One request as the whole of a step. */
+enum step order_send_step(struct acme_order *op,
+	const struct acme_request_params *params, acme_request_done_fn *done);
+/* The same step again after a while, if it is trouble that may pass. */
+bool order_wait_out(struct acme_order *op, const struct acme_request_result *result);
+
+/* --- order_download.c --- */
+
+enum step order_step_valid(struct acme_order *op);
+enum step order_step_alternate(struct acme_order *op);
+enum step order_step_done(struct acme_order *op);
 
 /* --- order_end.c --- */
 
