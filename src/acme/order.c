@@ -29,7 +29,8 @@
  *
  * An order that ends neither in DONE nor in FAILED still stands at the CA.
  *
- * In detail: order_download.c (the certificate), order_end.c (how it ends).
+ * In detail: order_download.c (the certificate), order_cause.c (why it is
+ * invalid), order_end.c (how it ends).
  */
 #include "acme/order.h"
 
@@ -124,7 +125,6 @@ static void on_start_done(const struct acme_request_result *result, void *userda
 static void on_new_done(const struct acme_request_result *result, void *userdata);
 static void on_look_done(const struct acme_request_result *result, void *userdata);
 static void on_finalize_done(const struct acme_request_result *result, void *userdata);
-static void on_cause_done(const struct acme_request_result *result, void *userdata);
 static void on_authz_done(const struct acme_authz_result *result, void *userdata);
 
 static int send_request(struct acme_order *op, const struct acme_request_params *params,
@@ -458,55 +458,7 @@ static void on_finalize_done(const struct acme_request_result *result, void *use
 		order_run(op);
 }
 
-/* --- valid: order_step_valid, order_step_alternate and order_step_done, in order_download.c */
-
-/* --- why it is invalid (7.1.6) ---------------------------------------------------------------- */
-
-static enum step step_invalid(struct acme_order *op)
-{
-	if (op->next_cause < strv_length(op->object.authorizations)) {
-		const struct acme_request_params params = {
-			.resource = ACME_URL,
-			.url = op->object.authorizations[op->next_cause++],
-		};
-
-		return order_send_step(op, &params, on_cause_done);
-	}
-	_cleanup_(acme_problem_done) struct acme_problem problem = {};
-
-	if (op->object.has_problem)
-		acme_problem_copy(&problem, &op->object.problem);
-	else
-		acme_problem_from_text(
-			&problem, "the order is invalid and no reason is given");
-	return order_complete_refused(op, &problem, op->names[0]);
-}
-
-static enum step complete_by_cause(struct acme_order *op, const json_t *authz)
-{
-	_cleanup_(acme_problem_done) struct acme_problem problem = {};
-	const json_t *identifier = json_view_object(authz, "identifier");
-	const char *value = identifier ? json_view_string(identifier, "value") : NULL;
-	char name[DNAME_MAX + 1];
-
-	if (!value || !dname_normalise(value, strlen(value), 0, name, sizeof(name)))
-		value = NULL;
-	acme_authz_parse_problem(&problem, authz, NULL);
-	return order_complete_refused(op, &problem, value ? name : op->names[0]);
-}
-
-static void on_cause_done(const struct acme_request_result *result, void *userdata)
-{
-	struct acme_order *op = userdata;
-	const char *status =
-		result->json ? json_view_string(result->json, "status") : NULL;
-
-	if (result->outcome == ACME_REQUEST_OK && status &&
-		strcmp(status, "valid") != 0 && strcmp(status, "pending") != 0)
-		complete_by_cause(op, result->json);
-	else
-		order_run(op);
-}
+/* --- valid, alternate, done: in order_download.c; invalid: in order_cause.c ------------------- */
 
 /* --- driver ------------------------------------------------------------------------------------ */
 
@@ -520,7 +472,7 @@ static enum step (*const steps[_ACME_ORDER_STATE_MAX])(struct acme_order *op) = 
 	[ACME_ORDER_PROCESSING] = step_look,
 	[ACME_ORDER_VALID]      = order_step_valid,
 	[ACME_ORDER_ALTERNATE]  = order_step_alternate,
-	[ACME_ORDER_INVALID]    = step_invalid,
+	[ACME_ORDER_INVALID]    = order_step_invalid,
 	[ACME_ORDER_DONE]       = order_step_done,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What order.c, which walks an order's states, shares with its details: order_download.c
- * and order_end.c. */
+/* What order.c, which walks an order's states, shares with its details:
+ * order_download.c, order_cause.c and order_end.c. */
 #pragma once
 
 #include "acme/authz.h"
@@ -69,6 +69,10 @@ bool order_wait_out(struct acme_order *op, const struct acme_request_result *res
 enum step order_step_valid(struct acme_order *op);
 enum step order_step_alternate(struct acme_order *op);
 enum step order_step_done(struct acme_order *op);
+
+/* --- order_cause.c --- */
+
+enum step order_step_invalid(struct acme_order *op);
 
 /* --- order_end.c --- */
 
