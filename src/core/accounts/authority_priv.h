@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between authority.c, authority_settle.c and account_change.c. */
+/* Between authority.c, its details (authority_gate.c, authority_settle.c) and
+ * account_change.c. */
 #pragma once
 
 #include "acme/account.h"
@@ -71,6 +72,9 @@ void authority_complete_ensures(struct authority *authority, const struct err *e
 /* The account is good for nothing more: stopped, or deactivated for good. */
 void authority_end_account(struct authority *authority,
 	enum store_account_status status, const char *reason);
+
+/* --- authority_gate.c ------------------------------------------------------------------ */
+
 /* Nobody new is let in; on_empty is called when the last one has left, at once if nobody
  * is inside. */
 void authority_close_gate(
