@@ -181,8 +181,7 @@ void authority_forget_account(struct authority *a)
 	a->account = (struct store_account){ 0 };
 }
 
-/* A row with that key, committed before anything is sent. */
-static int add_account(struct authority *a, const struct key *key, struct err *err)
+int authority_add_account(struct authority *a, const struct key *key, struct err *err)
 {
 	authority_forget_account(a);
 	a->account = (struct store_account){
@@ -206,99 +205,6 @@ int authority_load_account(struct authority *a, struct err *err)
 		return 0;
 	return store_account_load(a->store, a->name,
 		conf_get_string(a->block, "directory"), &a->account, err);
-}
-
-/* What was begun with the other key is over: both rows change, or none. */
-static int replace_account(struct authority *a, const struct key *key, struct err *err)
-{
-	int r = store_begin(a->store, err);
-
-	if (r < 0)
-		return r;
-	if (a->account.id > 0) {
-		a->account.status = STORE_ACCOUNT_DEACTIVATED;
-		r = store_account_save(a->store, &a->account, err);
-	}
-	if (r >= 0)
-		r = add_account(a, key, err);
-	if (r >= 0)
-		r = store_commit(a->store, err);
-	else
-		store_rollback(a->store);
-	if (r < 0)
-		authority_forget_account(a);
-	return r;
-}
-
-/* May the account be another one from now on? */
-static int check_import(struct authority *a, unsigned flags, struct err *err)
-{
-	int r = authority_load_account(a, err);
-
-	if (r < 0)
-		return r;
-	if (r == 0 && a->account.status == STORE_ACCOUNT_VALID &&
-		!(flags & AUTHORITY_REPLACE))
-		return err_set_kind(err, ERR_CONFIG, -EEXIST,
-			"authority %s has the account %s already; it is not replaced",
-			a->name, a->account.url);
-	if (a->key_maker || a->registration || a->probe || a->change || a->n_inside > 0)
-		return err_set_kind(err, ERR_CONFIG, -EBUSY,
-			"authority %s is being asked with the key that it has; try again in a minute",
-			a->name);
-	return 0;
-}
-
-int authority_import_key(
-	struct authority *a, const char *pem, size_t len, struct err *err)
-{
-	_cleanup_(key_freep) struct key *key = NULL;
-	int r = check_import(a, 0, err);
-
-	if (r < 0)
-		return r;
-	r = key_parse_pem(&key, pem, len, err);
-	if (r < 0)
-		return err_wrap(err, r, "the key to be imported");
-	authority_settle_cancel(a);
-	authority_retire_client(a);
-	return replace_account(a, key, err);
-}
-
-/* The URL follows in a change of its own: a crash between the two leaves a key that the CA
- * finds the account by. */
-static int save_imported(struct authority *a, const char *url, struct err *err)
-{
-	xstrset(&a->account.url, url);
-	a->account.status = STORE_ACCOUNT_VALID;
-	int r = store_account_save(a->store, &a->account, err);
-
-	if (r < 0)
-		authority_forget_account(a);
-	else
-		events_add(a->events, LOG_LEVEL_NOTICE, "account", a->name,
-			"imported account %s", url);
-	return r;
-}
-
-int authority_import_account(struct authority *a, const char *pem, const char *url,
-	unsigned flags, struct err *err)
-{
-	_cleanup_(key_freep) struct key *key = NULL;
-	int r = check_import(a, flags, err);
-
-	if (r < 0)
-		return r;
-	r = key_parse_pem(&key, pem, strlen(pem), err);
-	if (r < 0)
-		return err_wrap(err, r, "the key to be imported");
-	if (a->account.id > 0 && a->account.status == STORE_ACCOUNT_VALID)
-		xstrset(&a->account.reason,
-			"another account was imported in its place");
-	authority_settle_cancel(a);
-	authority_retire_client(a);
-	r = replace_account(a, key, err);
-	return r < 0 ? r : save_imported(a, url, err);
 }
 
 /* --- making sure of the account --------------------------------------------------------- */
@@ -458,7 +364,7 @@ static void on_key_made(const struct key_maker_result *result, void *userdata)
 
 	if (result->key) {
 		FAULT("account-key-made");
-		r = add_account(a, result->key, &err);
+		r = authority_add_account(a, result->key, &err);
 		FAULT("account-key-stored");
 	} else {
 		err_copy(&err, result->err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between authority.c, its details (authority_gate.c, authority_settle.c) and
+/* Between authority.c, its details (authority_gate.c, authority_import.c,
+ * authority_settle.c) and
  * account_change.c. */
 #pragma once
 
@@ -65,6 +66,9 @@ struct retired {
 void authority_retire_client(struct authority *authority);
 /* 0, STORE_E_NOT_FOUND. */
 int authority_load_account(struct authority *authority, struct err *err);
+/* A row with that key, committed before anything is sent. */
+int authority_add_account(
+	struct authority *authority, const struct key *key, struct err *err);
 /* What the store has is loaded anew when it is needed. */
 void authority_forget_account(struct authority *authority);
 /* All who wait hear it; NULL: the account is there. */
