@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What manager.c shares with manager_reload.c and manager_upgrade.c. */
+/* What manager.c shares with manager_build.c, manager_reload.c and manager_upgrade.c. */
 #pragma once
 
 #include "core/process/manager.h"
@@ -11,6 +11,8 @@ static inline const struct conf_block *manager_get_root(const struct manager *m)
 
 /* --- manager.c --- */
 
+/* In run_directory; owned by the caller. */
+char *manager_format_run_path(const struct manager *m, const char *name);
 void manager_log_report(struct manager *m, const struct conf_report *report);
 
 /* --- manager_reload.c --- */
