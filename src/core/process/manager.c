@@ -89,6 +89,23 @@ static void tell_origin(struct manager *m)
 			"over; workers of it that still serve are drained");
 }
 
+static void tell_start(struct manager *m)
+{
+	events_add(m->events, LOG_LEVEL_INFO, "started", NULL,
+		"postseal %s serves %zu names at %zu listeners", PACKAGE_VERSION,
+		served_count(m->served), conf_count_blocks(m->loaded.conf, "listener"));
+	tell_origin(m);
+	if (m->held)
+		events_add(m->events, LOG_LEVEL_WARNING, "held", NULL,
+			"started, and what the configuration would change is left "
+			"alone: %s",
+			m->held_text);
+	if (m->n_taken_up > 0)
+		events_add(m->events, LOG_LEVEL_NOTICE, "resumed", NULL,
+			"%u certificate%s under way at the last end, and taken up again",
+			m->n_taken_up, m->n_taken_up == 1 ? " was" : "s were");
+}
+
 static void on_fleet_ready(const struct err *err, void *userdata)
 {
 	struct manager *m = userdata;
@@ -104,19 +121,7 @@ static void on_fleet_ready(const struct err *err, void *userdata)
 		m->orphans, conf_get_duration(manager_get_root(m), "drain_timeout"));
 	_cleanup_(freep) char *line = status_format_line(m);
 	service_ready(m->service, line);
-	events_add(m->events, LOG_LEVEL_INFO, "started", NULL,
-		"postseal %s serves %zu names at %zu listeners", PACKAGE_VERSION,
-		served_count(m->served), conf_count_blocks(m->loaded.conf, "listener"));
-	tell_origin(m);
-	if (m->held)
-		events_add(m->events, LOG_LEVEL_WARNING, "held", NULL,
-			"started, and what the configuration would change is left "
-			"alone: %s",
-			m->held_text);
-	if (m->n_taken_up > 0)
-		events_add(m->events, LOG_LEVEL_NOTICE, "resumed", NULL,
-			"%u certificate%s under way at the last end, and taken up again",
-			m->n_taken_up, m->n_taken_up == 1 ? " was" : "s were");
+	tell_start(m);
 	if (m->rescue) {
 		events_add(m->events, LOG_LEVEL_ERROR, "rescue", NULL, "%s",
 			rescue_get_text(m->rescue));

@@ -302,9 +302,9 @@ static void open_copy(struct manager *m)
 	served_set_copy(m->served, m->last_good);
 }
 
-static int open_work(struct manager *m, struct err *err)
+static void open_events(struct manager *m)
 {
-	struct events_params events = {
+	const struct events_params params = {
 		.instances = m->instances,
 		.store = m->store,
 		.loop = m->loop,
@@ -312,28 +312,38 @@ static int open_work(struct manager *m, struct err *err)
 		.keep = (unsigned)conf_get_int(manager_get_root(m), "events_keep"),
 	};
 
-	m->events = events_new(&events);
+	m->events = events_new(&params);
 	m->happenings = happenings_new(m->events, m->store);
-	open_store_watch(m);
-	int r = open_clock(m, err);
-	if (r < 0)
-		return r;
-	struct authorities_params authorities = {
+}
+
+static void open_authorities(struct manager *m)
+{
+	const struct authorities_params params = {
 		.loop = m->loop,
 		.store = m->store,
 		.events = m->events,
 		.clock = m->clock,
 		.log = &m->log,
 	};
-	m->authorities = authorities_new(&authorities);
-	struct leftovers_params leftovers = {
+
+	m->authorities = authorities_new(&params);
+}
+
+static void open_leftovers(struct manager *m)
+{
+	const struct leftovers_params params = {
 		.loop = m->loop,
 		.store = m->store,
 		.instances = m->instances,
 		.log = &m->log,
 	};
-	m->leftovers = leftovers_new(&leftovers);
-	struct revocations_params revocations = {
+
+	m->leftovers = leftovers_new(&params);
+}
+
+static void open_revocations(struct manager *m)
+{
+	const struct revocations_params params = {
 		.loop = m->loop,
 		.store = m->store,
 		.events = m->events,
@@ -341,8 +351,12 @@ static int open_work(struct manager *m, struct err *err)
 		.userdata = m,
 		.log = &m->log,
 	};
-	m->revocations = revocations_new(&revocations);
-	open_copy(m);
+
+	m->revocations = revocations_new(&params);
+}
+
+static void open_schedule(struct manager *m)
+{
 	m->env = (struct job_env){
 		.loop = m->loop,
 		.store = m->store,
@@ -366,6 +380,20 @@ static int open_work(struct manager *m, struct err *err)
 	m->schedule = schedule_new(&m->env);
 	if (m->rescue)
 		schedule_hold(m->schedule, rescue_get_text(m->rescue));
+}
+
+static int open_work(struct manager *m, struct err *err)
+{
+	open_events(m);
+	open_store_watch(m);
+	int r = open_clock(m, err);
+	if (r < 0)
+		return r;
+	open_authorities(m);
+	open_leftovers(m);
+	open_revocations(m);
+	open_copy(m);
+	open_schedule(m);
 	return 0;
 }
 
