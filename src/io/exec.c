@@ -272,6 +272,19 @@ static int open_input(const struct exec_params *params, int *ret, struct err *er
 	return 0;
 }
 
+/* Only our end does not block: the program's output shall do as it is used to. */
+static int open_pipe(int *ret_ours, int *ret_theirs, struct err *err)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_set(err, -errno, "pipe: %s", strerror(errno));
+	*ret_ours = fds[0];
+	*ret_theirs = fds[1];
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
 static int fork_child(struct exec *op, const struct exec_params *params, int input_fd,
 	struct err *err)
 {
@@ -281,19 +294,12 @@ static int fork_child(struct exec *op, const struct exec_params *params, int inp
 	};
 	_cleanup_(closep) int output_fd = -1;
 	_cleanup_(closep) int failure_fd = -1;
-	int output[2], failure[2];
+	int r = open_pipe(&op->output_fd, &output_fd, err);
 
-	if (pipe2(output, O_CLOEXEC) < 0)
-		return err_set(err, -errno, "pipe: %s", strerror(errno));
-	op->output_fd = output[0];
-	output_fd = output[1];
-	if (pipe2(failure, O_CLOEXEC) < 0)
-		return err_set(err, -errno, "pipe: %s", strerror(errno));
-	op->failure_fd = failure[0];
-	failure_fd = failure[1];
-	/* Only our ends: the program's output shall block as it is used to. */
-	fcntl(op->output_fd, F_SETFL, O_NONBLOCK);
-	fcntl(op->failure_fd, F_SETFL, O_NONBLOCK);
+	if (r >= 0)
+		r = open_pipe(&op->failure_fd, &failure_fd, err);
+	if (r < 0)
+		return r;
 	struct plan plan = {
 		.argv = params->argv,
 		.env = params->env ? params->env : env_default,

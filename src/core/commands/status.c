@@ -244,48 +244,49 @@ static json_t *format_listeners(const struct manager *m)
 	return listeners;
 }
 
-json_t *status_format_summary(
-	struct manager *m, unsigned n_attention, const char *trouble)
+static void set_count(json_t *s, const char *key, uint64_t n)
+{
+	json_object_set_new(s, key, json_integer((json_int_t)n));
+}
+
+/* What the workers have counted, those included that only end their sessions. */
+static void add_workers(json_t *s, struct manager *m)
 {
 	struct link_stats stats;
 	unsigned n_workers;
-	json_t *s = json_object();
-	usec_t now = loop_now(m->loop);
+	uint64_t n_sessions = 0;
 
 	fleet_get_stats(m->fleet, &stats, &n_workers);
-	uint64_t n_sessions = 0;
-	unsigned n_orphans = orphans_count(m->orphans, &n_sessions);
-	json_object_set_new(s, "version", json_string(PACKAGE_VERSION));
-	json_object_set_new(s, "domains",
-		json_integer((json_int_t)conf_count_blocks(m->loaded.conf, "domain")));
-	json_object_set_new(
-		s, "names", json_integer((json_int_t)served_count(m->served)));
-	json_object_set_new(s, "attention", json_integer(n_attention));
-	json_object_set_new(s, "jobs", json_integer(schedule_count(m->schedule)));
-	json_object_set_new(s, "taken_up", json_integer(m->n_taken_up));
-	json_object_set_new(s, "workers", json_integer(n_workers));
-	json_object_set_new(
-		s, "connections", json_integer((json_int_t)stats.connections));
-	json_object_set_new(s, "draining_workers", json_integer(n_orphans));
-	json_object_set_new(
-		s, "draining_connections", json_integer((json_int_t)n_sessions));
-	json_object_set_new(
-		s, "handshakes", json_integer((json_int_t)stats.handshakes));
-	json_object_set_new(
-		s, "resumed_handshakes", json_integer((json_int_t)stats.resumed));
-	json_object_set_new(s, "lookups", json_integer((json_int_t)stats.lookups));
-	json_object_set_new(
-		s, "failed_handshakes", json_integer((json_int_t)stats.failed));
+	set_count(s, "draining_workers", orphans_count(m->orphans, &n_sessions));
+	set_count(s, "draining_connections", n_sessions);
+	set_count(s, "workers", n_workers);
+	set_count(s, "connections", stats.connections);
+	set_count(s, "handshakes", stats.handshakes);
+	set_count(s, "resumed_handshakes", stats.resumed);
+	set_count(s, "failed_handshakes", stats.failed);
+	set_count(s, "lookups", stats.lookups);
 	json_object_set_new(s, "listeners", format_listeners(m));
-	json_object_set_new(s, "uptime_usec",
-		json_integer((json_int_t)usec_sub(now, m->started_usec)));
+}
+
+json_t *status_format_summary(
+	struct manager *m, unsigned n_attention, const char *trouble)
+{
+	json_t *s = json_object();
+
+	json_object_set_new(s, "version", json_string(PACKAGE_VERSION));
+	set_count(s, "domains", conf_count_blocks(m->loaded.conf, "domain"));
+	set_count(s, "names", served_count(m->served));
+	set_count(s, "attention", n_attention);
+	set_count(s, "jobs", schedule_count(m->schedule));
+	set_count(s, "taken_up", m->n_taken_up);
+	add_workers(s, m);
+	set_count(s, "uptime_usec", usec_sub(loop_now(m->loop), m->started_usec));
 	json_object_set_new(s, "alarms", format_alarms(m, trouble));
 	json_object_set_new(s, "held", format_text(m->held_text));
 	json_object_set_new(s, "happenings", happenings_format(m->happenings));
 	_cleanup_(freep) char *revocations = revocations_format_waiting(m->revocations);
 	json_object_set_new(s, "revocations", format_text(revocations));
-	json_object_set_new(s, "longest_turn_usec",
-		json_integer((json_int_t)loop_longest_turn(m->loop)));
+	set_count(s, "longest_turn_usec", loop_longest_turn(m->loop));
 	json_object_set_new(s, "loop", format_turns(m->loop));
 	return json_pack("{s:o}", "summary", s);
 }
