@@ -5,6 +5,7 @@
 #include "core/base/slot_walk.h"
 #include "core/commands/status.h"
 #include "core/process/manager.h"
+#include "core/wanted/policy.h"
 #include "util/mem.h"
 
 struct answer {
@@ -62,7 +63,7 @@ static void on_done(const struct err *err, void *userdata)
 		"%u certificates, %u want attention", n, n_attention);
 }
 
-void command_status_start(
+static void start(
 	struct control_request *request, const char *domain, struct manager *manager)
 {
 	struct answer *answer = xnew(struct answer);
@@ -80,4 +81,19 @@ void command_status_start(
 	answer->request = request;
 	answer->walk = slot_walk_start(&params);
 	control_request_on_gone(request, on_gone, answer);
+}
+
+void command_status_run(
+	struct control_request *request, const json_t *args, void *userdata)
+{
+	struct manager *m = userdata;
+	const char *name = json_view_string(args, "name");
+	const char *domain = name ? policy_find_domain(m->loaded.conf, name) : NULL;
+
+	if (name && !domain)
+		control_request_end(request, COMMAND_FAILED,
+			"%s is no domain of the configuration and no name of one",
+			name);
+	else
+		start(request, domain, m);
 }

@@ -4,8 +4,5 @@
 
 #include "core/commands/control.h"
 
-struct manager;
-
-/* domain: of the configuration; NULL: all. */
-void command_status_start(
-	struct control_request *request, const char *domain, struct manager *manager);
+void command_status_run(
+	struct control_request *request, const json_t *args, void *userdata);
