@@ -5,7 +5,7 @@
  * sealed: the daemon holds them against its configuration and against what the CA says.
  *
  * Sealing takes about a second of work, so it is done here and not in the daemon's loop
- * (see core/commands/account_transfer.h).
+ * (see core/commands/command_transfer.h).
  */
 #include <errno.h>
 #include <string.h>

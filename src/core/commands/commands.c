@@ -7,16 +7,16 @@
 
 #include <stddef.h>
 
-#include "core/commands/account_commands.h"
-#include "core/commands/account_transfer.h"
+#include "core/commands/command_account.h"
 #include "core/commands/command_events.h"
 #include "core/commands/command_plan.h"
+#include "core/commands/command_plugins.h"
 #include "core/commands/command_reload.h"
 #include "core/commands/command_renew.h"
 #include "core/commands/command_revoke.h"
 #include "core/commands/command_status.h"
+#include "core/commands/command_transfer.h"
 #include "core/commands/command_upgrade.h"
-#include "core/commands/plugin_commands.h"
 
 /* clang-format off */
 
@@ -114,21 +114,21 @@ const struct control_command commands_table[] = {
 	  "What a reload would change", command_plan_run },
 	{ "events", CONTROL_READ, events_arguments, "{id, at, kind, subject, text}", "What has happened", command_events_run },
 	{ "plugins", CONTROL_READ, no_arguments,
-	  "{kind, name, version, summary, path, disabled, deaths}", "Plugins that are loaded", plugin_commands_list },
+	  "{kind, name, version, summary, path, disabled, deaths}", "Plugins that are loaded", command_plugins_list },
 	{ "plugins-enable", CONTROL_ADMIN, plugins_enable_arguments, "none",
-	  "Enable a plugin that was disabled", plugin_commands_enable },
+	  "Enable a plugin that was disabled", command_plugins_enable },
 	{ "account-show", CONTROL_READ, account_show_arguments,
-	  "{authority, directory, url, status, contact, reason, thumbprint, created, pending}", "Accounts at authorities", account_commands_show },
+	  "{authority, directory, url, status, contact, reason, thumbprint, created, pending}", "Accounts at authorities", command_account_show },
 	{ "account-create", CONTROL_ADMIN, account_create_arguments, "as account-show",
-	  "Register an account ahead of any order", account_commands_create },
+	  "Register an account ahead of any order", command_account_create },
 	{ "account-rollover", CONTROL_ADMIN, account_rollover_arguments, "as account-show",
-	  "Put a new key in the place of an account's", account_commands_rollover },
+	  "Put a new key in the place of an account's", command_account_rollover },
 	{ "account-deactivate", CONTROL_ADMIN, account_deactivate_arguments, "as account-show",
-	  "Give an account up for good", account_commands_deactivate },
+	  "Give an account up for good", command_account_deactivate },
 	{ "account-export", CONTROL_ADMIN, account_export_arguments,
-	  "{authority, directory, url, contact, key_pem}", "Give the account's key away", account_transfer_export },
+	  "{authority, directory, url, contact, key_pem}", "Give the account's key away", command_transfer_export },
 	{ "account-import", CONTROL_ADMIN, account_import_arguments, "none",
-	  "Use an account that was exported", account_transfer_import },
+	  "Use an account that was exported", command_transfer_import },
 	{ NULL, CONTROL_READ, NULL, NULL, NULL, NULL },
 };
 

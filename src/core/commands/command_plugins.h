@@ -4,7 +4,7 @@
 
 #include "core/commands/control.h"
 
-void plugin_commands_list(
+void command_plugins_list(
 	struct control_request *request, const json_t *args, void *userdata);
-void plugin_commands_enable(
+void command_plugins_enable(
 	struct control_request *request, const json_t *args, void *userdata);

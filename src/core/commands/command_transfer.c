@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * See account_transfer.h. An import asks the CA whose the key is, by newAccount with
+ * See command_transfer.h. An import asks the CA whose the key is, by newAccount with
  * onlyReturnExisting (RFC 8555 7.3.1) signed by that key, before anything is stored: what
  * the CA does not know, or knows as another account, changes nothing. The key that was
  * there before stays in its row, which is marked as out of use.
  */
-#include "core/commands/account_transfer.h"
+#include "core/commands/command_transfer.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "acme/account.h"
 #include "core/accounts/signer.h"
-#include "core/commands/account_commands.h"
+#include "core/commands/command_account.h"
 #include "core/process/manager.h"
 #include "util/mem.h"
 
@@ -48,7 +48,7 @@ static int load_account(struct manager *m, const struct conf_block *block,
 
 /* --- export ------------------------------------------------------------------------------ */
 
-void account_transfer_export(
+void command_transfer_export(
 	struct control_request *request, const json_t *args, void *userdata)
 {
 	struct manager *m = userdata;
@@ -143,7 +143,7 @@ static int adopt(struct transfer *t, struct err *err)
 	int r = authority_import_account(authority, t->key_pem, t->url,
 		t->is_replacing ? AUTHORITY_REPLACE : 0, err);
 	if (r >= 0 && hold)
-		account_commands_make_due(m, authority_get_account(authority));
+		command_account_make_due(m, authority_get_account(authority));
 	return r;
 }
 
@@ -286,7 +286,7 @@ static int begin(struct transfer **ret, const struct conf_block *block,
 	return 1;
 }
 
-void account_transfer_import(
+void command_transfer_import(
 	struct control_request *request, const json_t *args, void *userdata)
 {
 	struct manager *m = userdata;

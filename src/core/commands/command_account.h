@@ -8,14 +8,14 @@ struct manager;
 struct store_account;
 
 /* What waits for an account at that directory is ordered now. */
-void account_commands_make_due(struct manager *m, const struct store_account *account);
+void command_account_make_due(struct manager *m, const struct store_account *account);
 
-void account_commands_show(
+void command_account_show(
 	struct control_request *request, const json_t *args, void *userdata);
-void account_commands_create(
+void command_account_create(
 	struct control_request *request, const json_t *args, void *userdata);
 /* These end when the CA has answered, or when orders under way took too long. */
-void account_commands_rollover(
+void command_account_rollover(
 	struct control_request *request, const json_t *args, void *userdata);
-void account_commands_deactivate(
+void command_account_deactivate(
 	struct control_request *request, const json_t *args, void *userdata);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* See account_commands.h. */
-#include "core/commands/account_commands.h"
+/* See command_account.h. */
+#include "core/commands/command_account.h"
 
 #include <errno.h>
 #include <string.h>
@@ -59,7 +59,7 @@ static int on_account(const struct store_account *account, void *userdata)
 	return 0;
 }
 
-void account_commands_show(
+void command_account_show(
 	struct control_request *request, const json_t *args, void *userdata)
 {
 	struct manager *m = userdata;
@@ -89,7 +89,7 @@ struct creation {
 };
 
 /* What could not be ordered is tried now. */
-void account_commands_make_due(struct manager *m, const struct store_account *account)
+void command_account_make_due(struct manager *m, const struct store_account *account)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
 
@@ -119,7 +119,7 @@ static void on_created(const struct err *err, void *userdata)
 	if (!err) {
 		on_account(authority_get_account(c->authority), &walk);
 		if (c->was_ended)
-			account_commands_make_due(
+			command_account_make_due(
 				c->manager, authority_get_account(c->authority));
 	}
 	authority_ensure_cancel(c->ensure);
@@ -195,7 +195,7 @@ static bool is_fit(struct manager *m, struct control_request *request)
 	return false;
 }
 
-void account_commands_create(
+void command_account_create(
 	struct control_request *request, const json_t *args, void *userdata)
 {
 	struct manager *m = userdata;
@@ -286,13 +286,13 @@ static void run_change(struct manager *m, struct control_request *request,
 		control_request_fail(request, COMMAND_FAILED, &err);
 }
 
-void account_commands_rollover(
+void command_account_rollover(
 	struct control_request *request, const json_t *args, void *userdata)
 {
 	run_change(userdata, request, args, ACCOUNT_CHANGE_KEY);
 }
 
-void account_commands_deactivate(
+void command_account_deactivate(
 	struct control_request *request, const json_t *args, void *userdata)
 {
 	if (json_view_bool(args, "yes", false))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* See plugin_commands.h. */
-#include "core/commands/plugin_commands.h"
+/* See command_plugins.h. */
+#include "core/commands/command_plugins.h"
 
 #include "core/process/manager.h"
 #include "pki/key.h"
@@ -21,7 +21,7 @@ static json_t *format_plugin(const struct manager *m, const struct plugin *p)
 		(int)faults_count_deaths(m->faults, kind, name));
 }
 
-void plugin_commands_list(
+void command_plugins_list(
 	struct control_request *request, const json_t *args, void *userdata)
 {
 	struct manager *m = userdata;
@@ -128,7 +128,7 @@ static int enable(struct manager *m, const char *name, struct err *err)
 	return n;
 }
 
-void plugin_commands_enable(
+void command_plugins_enable(
 	struct control_request *request, const json_t *args, void *userdata)
 {
 	const char *name = json_view_string(args, "name");

@@ -13,7 +13,7 @@
 
 #include "core/commands/control.h"
 
-void account_transfer_export(
+void command_transfer_export(
 	struct control_request *request, const json_t *args, void *userdata);
-void account_transfer_import(
+void command_transfer_import(
 	struct control_request *request, const json_t *args, void *userdata);
