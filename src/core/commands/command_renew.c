@@ -112,20 +112,15 @@ void command_renew_run(
 	struct control_request *request, const json_t *args, void *userdata)
 {
 	struct manager *m = userdata;
-	const char *name = json_view_string(args, "name");
-	const char *domain = name ? policy_find_domain(m->loaded.conf, name) : NULL;
 	bool force = json_view_bool(args, "force", false);
 	struct renew_walk walk = { .n = 0 };
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	_cleanup_(freep) char *when = NULL;
+	const char *domain = policy_find_domain(
+		m->loaded.conf, json_view_string(args, "name"), &err);
 
-	if (!domain) {
-		control_request_end(request, COMMAND_FAILED,
-			"%s is no domain of the configuration and no name of one",
-			name ? name : "(nothing)");
-		return;
-	}
-	if (store_slot_each(m->store, domain, on_renew_slot, &walk, &err) < 0) {
+	if (!domain ||
+		store_slot_each(m->store, domain, on_renew_slot, &walk, &err) < 0) {
 		control_request_fail(request, COMMAND_FAILED, &err);
 		return;
 	}

@@ -42,12 +42,10 @@ static int find_by_serial(
 static int find_by_name(
 	struct manager *m, const char *name, struct wish *wish, struct err *err)
 {
-	const char *domain = policy_find_domain(m->loaded.conf, name);
+	const char *domain = policy_find_domain(m->loaded.conf, name, err);
 
 	if (!domain)
-		return err_set(err, -ENOENT,
-			"%s is no domain of the configuration and no name of one",
-			name);
+		return err->code;
 	int r = store_slot_each(m->store, domain, on_slot, wish, err);
 	if (r >= 0 && wish->n == 0)
 		return err_set(err, -ENOENT, "%s has no certificate yet", domain);
@@ -107,8 +105,7 @@ void command_revoke_run(
 	if (r >= 0)
 		r = ask(m, &wish, (enum acme_revocation_reason)reason, &n_served, &err);
 	if (r < 0) {
-		_cleanup_(freep) char *why = err_format(&err);
-		control_request_end(request, COMMAND_FAILED, "%s", why);
+		control_request_fail(request, COMMAND_FAILED, &err);
 		return;
 	}
 	control_request_end(request, COMMAND_OK,

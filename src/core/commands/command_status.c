@@ -88,12 +88,12 @@ void command_status_run(
 {
 	struct manager *m = userdata;
 	const char *name = json_view_string(args, "name");
-	const char *domain = name ? policy_find_domain(m->loaded.conf, name) : NULL;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	const char *domain =
+		name ? policy_find_domain(m->loaded.conf, name, &err) : NULL;
 
 	if (name && !domain)
-		control_request_end(request, COMMAND_FAILED,
-			"%s is no domain of the configuration and no name of one",
-			name);
+		control_request_fail(request, COMMAND_FAILED, &err);
 	else
 		start(request, domain, m);
 }

@@ -54,15 +54,18 @@ char *policy_format_names(const struct conf_block *domain)
 	return buf_steal(&text);
 }
 
-const char *policy_find_domain(const struct conf *conf, const char *name)
+const char *policy_find_domain(
+	const struct conf *conf, const char *name, struct err *err)
 {
 	const struct conf_block *domain;
 
-	if (conf_find_block(conf, "domain", name))
+	if (name && conf_find_block(conf, "domain", name))
 		return name;
-	for (size_t i = 0; (domain = conf_get_block(conf, "domain", i)); i++)
+	for (size_t i = 0; name && (domain = conf_get_block(conf, "domain", i)); i++)
 		if (strv_contains(conf_get_list(domain, "names"), name))
 			return conf_block_get_name(domain);
+	err_set(err, -ENOENT, "%s is no domain of the configuration and no name of one",
+		name ? name : "(nothing)");
 	return NULL;
 }
 

@@ -28,7 +28,8 @@ DEFINE_CLEANUP(struct policy_checking *, policy_checking_free)
  * Owned by the caller. */
 char *policy_format_names(const struct conf_block *domain);
 /* The domain that is called so, or has that name in its certificate; its name. NULL: none. */
-const char *policy_find_domain(const struct conf *conf, const char *name);
+const char *policy_find_domain(
+	const struct conf *conf, const char *name, struct err *err);
 /* First authority of the list. Never NULL after policy_check. */
 const struct conf_block *policy_get_authority(
 	const struct conf *conf, const struct conf_block *domain);
