@@ -78,7 +78,7 @@ static int refuse_command(struct ctl *ctl, const char *word)
 
 	if (second) {
 		print_problem(ctl->err, "%s what? %s", word, second);
-		return CTL_USAGE;
+		return COMMAND_USAGE;
 	}
 	for (size_t i = 0; i < COMMANDS_MAX && ctl_commands[i].name; i++)
 		names[i] = ctl_commands[i].name;
@@ -86,14 +86,14 @@ static int refuse_command(struct ctl *ctl, const char *word)
 	print_problem(ctl->err, "there is no command %s%s%s%s", word,
 		nearest ? "; did you mean " : "", nearest ? nearest : "",
 		nearest ? "?" : "");
-	return CTL_USAGE;
+	return COMMAND_USAGE;
 }
 
 static int refuse(struct ctl *ctl, const struct err *err)
 {
 	print_err(ctl->err, err);
 	print_problem(ctl->err, "--help tells what there is");
-	return CTL_USAGE;
+	return COMMAND_USAGE;
 }
 
 /* --- help and version ------------------------------------------------------------------------ */
@@ -104,19 +104,19 @@ static int run_help(struct ctl *ctl, char *const *argv)
 
 	if (!argv[0]) {
 		help_print(ctl->out);
-		return CTL_OK;
+		return COMMAND_OK;
 	}
 	const struct ctl_command *command = find_command(argv, &n);
 	if (!command)
 		return refuse_command(ctl, argv[0]);
 	help_print_command(ctl->out, command);
-	return CTL_OK;
+	return COMMAND_OK;
 }
 
 static int run_version(struct ctl *ctl)
 {
 	print_line(ctl->out, "postsealctl %s", PACKAGE_VERSION);
-	return CTL_OK;
+	return COMMAND_OK;
 }
 
 /* --- running a command ------------------------------------------------------------------------ */
@@ -157,7 +157,7 @@ static int run(struct ctl *ctl, const struct ctl_command *command,
 
 	if (arguments_has(arguments, "help")) {
 		help_print_command(ctl->out, command);
-		return CTL_OK;
+		return COMMAND_OK;
 	}
 	if (arguments_has(arguments, "version"))
 		return run_version(ctl);
@@ -180,7 +180,7 @@ static int dispatch(
 		return run_help(ctl, argv + pos);
 	if (!argv[pos]) {
 		help_print(ctl->err);
-		return CTL_USAGE;
+		return COMMAND_USAGE;
 	}
 	if (strcmp(argv[pos], "help") == 0)
 		return run_help(ctl, argv + pos + 1);
@@ -206,7 +206,7 @@ int ctl_main(struct ctl *ctl, char *const *argv)
 		return refuse(ctl, &err);
 	int code = dispatch(ctl, &arguments, argv, pos);
 	/* A full disk behind a redirection must not look like success. */
-	if (fflush(ctl->out) != 0 && code == CTL_OK)
-		code = CTL_FAILED;
+	if (fflush(ctl->out) != 0 && code == COMMAND_OK)
+		code = COMMAND_FAILED;
 	return code;
 }

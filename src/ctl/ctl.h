@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * postsealctl: a table of subcommands, each one function that gets what its words and
- * options say, prints, and returns an exit code of DESIGN section 6.
+ * options say, prints, and returns an enum command_exit.
  */
 #pragma once
 
@@ -10,15 +10,7 @@
 #include "conf/conf.h"
 #include "ctl/arguments.h"
 #include "io/loop.h"
-
-enum ctl_exit {
-	CTL_OK = 0,
-	CTL_FAILED = 1,
-	CTL_ATTENTION = 2,
-	CTL_USAGE = 64,
-	CTL_UNAVAILABLE = 69,
-	CTL_CONFIG = 78,
-};
+#include "link/command.h"
 
 struct ctl {
 	FILE *out; /* borrowed: stdout, stderr, or a test's */

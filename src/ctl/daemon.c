@@ -78,7 +78,7 @@ static int exit_of(enum command_exit code)
 	case COMMAND_FAILED:
 		break;
 	}
-	return CTL_FAILED;
+	return COMMAND_FAILED;
 }
 
 int daemon_ask(struct ctl *ctl, const struct daemon_call *call)
@@ -94,7 +94,7 @@ int daemon_ask(struct ctl *ctl, const struct daemon_call *call)
 	json_decref(call->args);
 	if (r < 0)
 		print_err(ctl->err, &err);
-	return r < 0 ? CTL_FAILED : exit_of(answer.code);
+	return r < 0 ? COMMAND_FAILED : exit_of(answer.code);
 }
 
 json_t *daemon_args(const char *key, const char *value)

@@ -57,7 +57,7 @@ static int ask(struct ctl *ctl, const struct arguments *arguments,
 	own.userdata = rows;
 	own.is_quiet = true;
 	int code = daemon_ask(ctl, &own);
-	if (code != CTL_OK)
+	if (code != COMMAND_OK)
 		return code;
 	if (arguments_has(arguments, "json"))
 		print_json(ctl->out, rows);
@@ -101,7 +101,7 @@ int ctl_run_account_create(struct ctl *ctl, const struct arguments *arguments)
 	if (key && add_key(args, key, &err) < 0) {
 		print_err(ctl->err, &err);
 		json_decref(args);
-		return CTL_FAILED;
+		return COMMAND_FAILED;
 	}
 	return ask(ctl, arguments,
 		&(struct daemon_call){

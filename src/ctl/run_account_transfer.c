@@ -150,7 +150,7 @@ int ctl_run_account_export(struct ctl *ctl, const struct arguments *arguments)
 		r = passphrase_get(arguments, PASSPHRASE_TWICE, &pass, &err);
 	if (r >= 0) {
 		int code = fetch_account(ctl, arguments_word(arguments, 0), &e);
-		if (code != CTL_OK)
+		if (code != COMMAND_OK)
 			return code;
 		r = seal(&e, buf_str(&pass), &text, &err);
 	}
@@ -158,12 +158,12 @@ int ctl_run_account_export(struct ctl *ctl, const struct arguments *arguments)
 		r = write_out(ctl, arguments, text, &err);
 	if (r < 0) {
 		print_err(ctl->err, &err);
-		return CTL_FAILED;
+		return COMMAND_FAILED;
 	}
 	if (arguments_has(arguments, "output"))
 		print_line(ctl->out, "account %s is sealed in %s", e.url,
 			arguments_get(arguments, "output"));
-	return CTL_OK;
+	return COMMAND_OK;
 }
 
 /* --- import ------------------------------------------------------------------------------ */
@@ -245,7 +245,7 @@ int ctl_run_account_import(struct ctl *ctl, const struct arguments *arguments)
 	if (is_replacing && !arguments_has(arguments, "yes")) {
 		print_problem(ctl->err,
 			"--replace puts the account that is there out of use; say so with --yes");
-		return CTL_USAGE;
+		return COMMAND_USAGE;
 	}
 	json_t *args = daemon_args("authority", arguments_word(arguments, 0));
 	if (is_replacing)
@@ -253,7 +253,7 @@ int ctl_run_account_import(struct ctl *ctl, const struct arguments *arguments)
 	if (read_account(arguments, args, &err) < 0) {
 		print_err(ctl->err, &err);
 		json_decref(args);
-		return CTL_FAILED;
+		return COMMAND_FAILED;
 	}
 	json_incref(args);
 	int code = daemon_ask(ctl, &(struct daemon_call){

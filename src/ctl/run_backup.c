@@ -30,10 +30,10 @@ static int backup(
 		r = store_backup(store, to, &err);
 	if (r < 0) {
 		print_err(ctl->err, &err);
-		return CTL_FAILED;
+		return COMMAND_FAILED;
 	}
 	print_line(ctl->out, "%s is copied to %s; it holds all keys", path, to);
-	return CTL_OK;
+	return COMMAND_OK;
 }
 
 int ctl_run_backup(struct ctl *ctl, const struct arguments *arguments)
@@ -77,14 +77,14 @@ static int restore(
 		if (r == -EBUSY)
 			print_problem(
 				ctl->err, "stop postseald first; nothing was changed");
-		return CTL_FAILED;
+		return COMMAND_FAILED;
 	}
 	tell_restored(path, from, loop_wall_now(ctl->loop ? ctl->loop : own));
 	print_line(ctl->out, "%s is restored from %s", path, from);
 	if (aside)
 		print_line(ctl->out, "what was there before is kept as %s", aside);
 	print_line(ctl->out, "now start postseald: systemctl restart postseal");
-	return CTL_OK;
+	return COMMAND_OK;
 }
 
 int ctl_run_restore(struct ctl *ctl, const struct arguments *arguments)

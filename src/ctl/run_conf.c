@@ -31,7 +31,7 @@ static int load(struct ctl *ctl, struct loop *loop, struct loaded *ret)
 		print_problem(ctl->err, "configuration not usable: %zu %s",
 			report.n_errors, report.n_errors == 1 ? "error" : "errors");
 	conf_report_done(&report);
-	return r < 0 ? CTL_CONFIG : CTL_OK;
+	return r < 0 ? COMMAND_CONFIG : COMMAND_OK;
 }
 
 /* The host of plugins wants a loop, which never runs here. */
@@ -44,10 +44,10 @@ int ctl_with_loaded(
 
 	if (!ctl->loop && loop_new_epoll(&own, &err) < 0) {
 		print_err(ctl->err, &err);
-		return CTL_FAILED;
+		return COMMAND_FAILED;
 	}
 	int code = load(ctl, ctl->loop ? ctl->loop : own, &loaded);
-	return code == CTL_OK ? fn(ctl, &loaded, arguments) : code;
+	return code == COMMAND_OK ? fn(ctl, &loaded, arguments) : code;
 }
 
 /* --- check ------------------------------------------------------------------------------- */
@@ -93,7 +93,7 @@ static int check(
 	print_line(ctl->out, "configuration ok: %zu domain%s, %zu listener%s",
 		n_domains, n_domains == 1 ? "" : "s", n_listeners,
 		n_listeners == 1 ? "" : "s");
-	return CTL_OK;
+	return COMMAND_OK;
 }
 
 int ctl_run_check(struct ctl *ctl, const struct arguments *arguments)
@@ -152,9 +152,9 @@ static int print_conf(
 	else if (r < 0)
 		print_problem(ctl->err, "the configuration is too large to print");
 	if (r < 0)
-		return CTL_FAILED;
+		return COMMAND_FAILED;
 	fwrite(buf_str(&text), 1, text.len, ctl->out);
-	return CTL_OK;
+	return COMMAND_OK;
 }
 
 int ctl_run_conf(struct ctl *ctl, const struct arguments *arguments)

@@ -88,7 +88,7 @@ int ctl_run_events(struct ctl *ctl, const struct arguments *arguments)
 
 	if (arguments_get_int(arguments, "number", limits, &count, &err) < 0) {
 		print_err(ctl->err, &err);
-		return CTL_USAGE;
+		return COMMAND_USAGE;
 	}
 	json_t *args = daemon_args("name", arguments_word(arguments, 0));
 	if (count >= 0)
@@ -136,7 +136,7 @@ static int list_plugins_json(struct ctl *ctl)
 					   .is_quiet = true,
 				   });
 
-	if (code == CTL_OK || code == CTL_ATTENTION)
+	if (code == COMMAND_OK || code == COMMAND_ATTENTION)
 		print_json(ctl->out, rows);
 	return code;
 }
@@ -156,7 +156,7 @@ int ctl_run_plugins(struct ctl *ctl, const struct arguments *arguments)
 					   .deadline_usec = DEADLINE_USEC,
 					   .is_quiet = true,
 				   });
-	if (code == CTL_OK || code == CTL_ATTENTION)
+	if (code == COMMAND_OK || code == COMMAND_ATTENTION)
 		columns_print(columns, ctl->out);
 	return code;
 }

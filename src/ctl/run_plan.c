@@ -308,7 +308,7 @@ int ctl_run_plan(struct ctl *ctl, const struct arguments *arguments)
 					   .is_quiet = is_json,
 				   });
 
-	if (code == CTL_OK || code == CTL_ATTENTION)
+	if (code == COMMAND_OK || code == COMMAND_ATTENTION)
 		print_plan(&view, is_json);
 	json_decref(view.changes);
 	json_decref(view.parts);

@@ -397,7 +397,7 @@ static int show(
 						   .is_quiet = true,
 					   });
 
-	if (code != CTL_OK && code != CTL_ATTENTION)
+	if (code != COMMAND_OK && code != COMMAND_ATTENTION)
 		return code;
 	status->wall_now_usec = loop_wall_now(loop);
 	if (arguments_has(arguments, "json"))
@@ -406,7 +406,7 @@ static int show(
 		print_all_full(status);
 	else
 		print_lines(status);
-	return status->wants_attention ? CTL_ATTENTION : code;
+	return status->wants_attention ? COMMAND_ATTENTION : code;
 }
 
 int ctl_run_status(struct ctl *ctl, const struct arguments *arguments)
@@ -420,7 +420,7 @@ int ctl_run_status(struct ctl *ctl, const struct arguments *arguments)
 	/* The loop's clock is needed once more after the answer. */
 	if (!ctl->loop && loop_new_epoll(&own, &err) < 0) {
 		print_err(ctl->err, &err);
-		return CTL_FAILED;
+		return COMMAND_FAILED;
 	}
 	if (own)
 		ctl->loop = own;

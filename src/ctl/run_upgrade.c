@@ -45,7 +45,7 @@ static bool is_there(struct ctl *ctl, const struct image *old, struct image *ima
 					   .is_mute = true,
 				   });
 
-	return code == CTL_OK && image->is_ready &&
+	return code == COMMAND_OK && image->is_ready &&
 	       image->generation != old->generation;
 }
 
@@ -68,7 +68,7 @@ static int wait_for_successor(struct ctl *ctl, const struct image *old)
 			"the new build was started and is not ready; its log tells "
 			"why. Sessions go on meanwhile");
 	free(image.version);
-	return found ? CTL_OK : CTL_FAILED;
+	return found ? COMMAND_OK : COMMAND_FAILED;
 }
 
 int ctl_run_upgrade(struct ctl *ctl, const struct arguments *arguments)
@@ -82,7 +82,7 @@ int ctl_run_upgrade(struct ctl *ctl, const struct arguments *arguments)
 					   .is_quiet = true,
 				   });
 
-	if (code == CTL_OK)
+	if (code == COMMAND_OK)
 		code = wait_for_successor(ctl, &old);
 	free(old.version);
 	return code;

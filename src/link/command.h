@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The wire form of the command table (DESIGN: control): a request is a command's name
- * and its arguments as a JSON object; the answer is any number of rows (JSON objects) and
- * an end with an exit code (DESIGN section 6) and a sentence. postsealctl, the HTTP API
- * and the pages speak nothing else.
+ * The wire form of the commands (core/commands/commands.c has the table): a request is a
+ * command's name and its arguments as a JSON object; the answer is any number of rows
+ * (JSON objects) and an end with an exit code and a sentence.
  */
 #pragma once
 
@@ -13,13 +12,14 @@
 #define COMMAND_NAME_MAX  32
 #define COMMAND_BYTES_MAX (1024 * 1024)
 
+/* Also what the programs exit with. */
 enum command_exit {
 	COMMAND_OK = 0,
 	COMMAND_FAILED = 1,
-	COMMAND_ATTENTION = 2,
-	COMMAND_USAGE = 64,
-	COMMAND_UNAVAILABLE = 69,
-	COMMAND_CONFIG = 78,
+	COMMAND_ATTENTION = 2,    /* done, and something wants a person */
+	COMMAND_USAGE = 64,       /* EX_USAGE: asked in a wrong way */
+	COMMAND_UNAVAILABLE = 69, /* EX_UNAVAILABLE: the daemon is not there */
+	COMMAND_CONFIG = 78,      /* EX_CONFIG: the configuration is wrong */
 };
 
 /* Frames of either side. pack initialises the frame itself: type, and as a secret. What

@@ -14,29 +14,29 @@ struct line {
 
 /* clang-format off */
 static const struct line lines[] = {
-	{ "--help", CTL_OK, "\nCommands:\n  status [NAME] ", NULL },
-	{ "help", CTL_OK, "69 the daemon is not reachable", NULL },
-	{ "--version", CTL_OK, "postsealctl " PACKAGE_VERSION "\n", NULL },
-	{ "status --version", CTL_OK, "postsealctl " PACKAGE_VERSION "\n", NULL },
-	{ "help renew", CTL_OK, "Usage: postsealctl renew [OPTION]... NAME\n", NULL },
-	{ "renew --help", CTL_OK, "      --force ", NULL },
-	{ "--help renew", CTL_OK, "Usage: postsealctl renew ", NULL },
-	{ "help account create", CTL_OK, "Usage: postsealctl account create [OPTION]... [AUTHORITY]\n", NULL },
-	{ "conf --help", CTL_OK, "  -h, --values ", NULL },
-	{ "events --help", CTL_OK, "  -n, --number N ", NULL },
-	{ "help frob", CTL_USAGE, NULL, "there is no command frob\n" },
-	{ "stauts", CTL_USAGE, NULL, "there is no command stauts; did you mean status?\n" },
-	{ "account", CTL_USAGE, NULL, "account what? show or create or rollover or deactivate or export or import\n" },
-	{ "account frob", CTL_USAGE, NULL, "account what? show or create or rollover or deactivate or export or import\n" },
-	{ "renew", CTL_USAGE, NULL, "renew needs NAME\n" },
-	{ "renew a b", CTL_USAGE, NULL, "renew: \"b\" is one word too many\n" },
-	{ "plugins a", CTL_USAGE, NULL, "plugins: \"a\" is one word too many\n" },
-	{ "status --frob", CTL_USAGE, NULL, "there is no option --frob\n" },
-	{ "status -h", CTL_USAGE, NULL, "there is no option -h here\n" },
-	{ "renew a --forec", CTL_USAGE, NULL, "did you mean --force?\n" },
-	{ "--frob status", CTL_USAGE, NULL, "there is no option --frob\n" },
-	{ "status -o", CTL_USAGE, NULL, "option --option needs NAME=VALUE\n" },
-	{ "events -n x", CTL_USAGE, NULL, "--number: \"x\" is not a number from 0 to 10000\n" },
+	{ "--help", COMMAND_OK, "\nCommands:\n  status [NAME] ", NULL },
+	{ "help", COMMAND_OK, "69 the daemon is not reachable", NULL },
+	{ "--version", COMMAND_OK, "postsealctl " PACKAGE_VERSION "\n", NULL },
+	{ "status --version", COMMAND_OK, "postsealctl " PACKAGE_VERSION "\n", NULL },
+	{ "help renew", COMMAND_OK, "Usage: postsealctl renew [OPTION]... NAME\n", NULL },
+	{ "renew --help", COMMAND_OK, "      --force ", NULL },
+	{ "--help renew", COMMAND_OK, "Usage: postsealctl renew ", NULL },
+	{ "help account create", COMMAND_OK, "Usage: postsealctl account create [OPTION]... [AUTHORITY]\n", NULL },
+	{ "conf --help", COMMAND_OK, "  -h, --values ", NULL },
+	{ "events --help", COMMAND_OK, "  -n, --number N ", NULL },
+	{ "help frob", COMMAND_USAGE, NULL, "there is no command frob\n" },
+	{ "stauts", COMMAND_USAGE, NULL, "there is no command stauts; did you mean status?\n" },
+	{ "account", COMMAND_USAGE, NULL, "account what? show or create or rollover or deactivate or export or import\n" },
+	{ "account frob", COMMAND_USAGE, NULL, "account what? show or create or rollover or deactivate or export or import\n" },
+	{ "renew", COMMAND_USAGE, NULL, "renew needs NAME\n" },
+	{ "renew a b", COMMAND_USAGE, NULL, "renew: \"b\" is one word too many\n" },
+	{ "plugins a", COMMAND_USAGE, NULL, "plugins: \"a\" is one word too many\n" },
+	{ "status --frob", COMMAND_USAGE, NULL, "there is no option --frob\n" },
+	{ "status -h", COMMAND_USAGE, NULL, "there is no option -h here\n" },
+	{ "renew a --forec", COMMAND_USAGE, NULL, "did you mean --force?\n" },
+	{ "--frob status", COMMAND_USAGE, NULL, "there is no option --frob\n" },
+	{ "status -o", COMMAND_USAGE, NULL, "option --option needs NAME=VALUE\n" },
+	{ "events -n x", COMMAND_USAGE, NULL, "--number: \"x\" is not a number from 0 to 10000\n" },
 };
 
 /* clang-format on */
@@ -68,7 +68,7 @@ static void test_nothing(void **state)
 	struct fixture *f = *state;
 
 	fixture_call(f, "");
-	assert_int_equal(f->exit_code, CTL_USAGE);
+	assert_int_equal(f->exit_code, COMMAND_USAGE);
 	assert_string_equal(f->out, "");
 	assert_non_null(strstr(f->err, "Usage: postsealctl"));
 }
@@ -84,7 +84,7 @@ static void test_table(void **state)
 		test_case(c->name);
 		snprintf(words, sizeof(words), "help %s", c->name);
 		fixture_call(f, words);
-		assert_int_equal(f->exit_code, CTL_OK);
+		assert_int_equal(f->exit_code, COMMAND_OK);
 		assert_non_null(strstr(f->out, c->text));
 		assert_non_null(c->run);
 		assert_true(c->min_words <= c->max_words);
@@ -99,7 +99,7 @@ static void test_options_anywhere(void **state)
 
 	fixture_stop_daemon(f);
 	fixture_call(f, "reload -s /nowhere/control");
-	assert_int_equal(f->exit_code, CTL_UNAVAILABLE);
+	assert_int_equal(f->exit_code, COMMAND_UNAVAILABLE);
 	assert_non_null(strstr(f->err, "/nowhere/control"));
 }
 

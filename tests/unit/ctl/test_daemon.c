@@ -15,15 +15,15 @@ static const struct end {
 	int exit_code;
 	const char *out, *err;
 } ends[] = {
-	{ "ok", COMMAND_OK, "renewal has begun", CTL_OK, "renewal has begun\n", "" },
-	{ "silent", COMMAND_OK, "", CTL_OK, "", "" },
-	{ "failed", COMMAND_FAILED, "not due", CTL_FAILED, "", "postsealctl: not due\n" },
-	{ "attention", COMMAND_ATTENTION, "hm", CTL_ATTENTION, "hm\n", "" },
-	{ "usage", COMMAND_USAGE, "no", CTL_USAGE, "", "postsealctl: no\n" },
-	{ "unavailable", COMMAND_UNAVAILABLE, "no", CTL_UNAVAILABLE, "", "postsealctl: no\n" },
-	{ "config", COMMAND_CONFIG, "no", CTL_CONFIG, "", "postsealctl: no\n" },
-	{ "any other code", (enum command_exit)7, "?", CTL_FAILED, "", "postsealctl: ?\n" },
-	{ "what would steer a terminal", COMMAND_OK, "a\033[2Jb\nc", CTL_OK, "a?[2Jb?c\n", "" },
+	{ "ok", COMMAND_OK, "renewal has begun", COMMAND_OK, "renewal has begun\n", "" },
+	{ "silent", COMMAND_OK, "", COMMAND_OK, "", "" },
+	{ "failed", COMMAND_FAILED, "not due", COMMAND_FAILED, "", "postsealctl: not due\n" },
+	{ "attention", COMMAND_ATTENTION, "hm", COMMAND_ATTENTION, "hm\n", "" },
+	{ "usage", COMMAND_USAGE, "no", COMMAND_USAGE, "", "postsealctl: no\n" },
+	{ "unavailable", COMMAND_UNAVAILABLE, "no", COMMAND_UNAVAILABLE, "", "postsealctl: no\n" },
+	{ "config", COMMAND_CONFIG, "no", COMMAND_CONFIG, "", "postsealctl: no\n" },
+	{ "any other code", (enum command_exit)7, "?", COMMAND_FAILED, "", "postsealctl: ?\n" },
+	{ "what would steer a terminal", COMMAND_OK, "a\033[2Jb\nc", COMMAND_OK, "a?[2Jb?c\n", "" },
 };
 
 /* clang-format on */
@@ -49,7 +49,7 @@ static void test_not_reachable(void **state)
 
 	fixture_stop_daemon(f);
 	fixture_call(f, "status");
-	assert_int_equal(f->exit_code, CTL_UNAVAILABLE);
+	assert_int_equal(f->exit_code, COMMAND_UNAVAILABLE);
 	assert_string_equal(f->out, "");
 	assert_non_null(strstr(f->err, "not reachable"));
 	assert_non_null(strstr(f->err, f->socket));
@@ -64,10 +64,10 @@ static void test_socket_by_configuration(void **state)
 
 	free(test_tmpdir_write(f->dir, "postseal.conf", text));
 	fixture_call_conf(f, "reload");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	assert_string_equal(f->asked, "reload {}");
 	fixture_call_conf(f, "-o run_directory=/nowhere reload");
-	assert_int_equal(f->exit_code, CTL_UNAVAILABLE);
+	assert_int_equal(f->exit_code, COMMAND_UNAVAILABLE);
 	assert_non_null(strstr(f->err, "/nowhere/control"));
 }
 

@@ -32,7 +32,7 @@ static void test_show(void **state)
 				    "authority:  other\n"
 				    "status:     new\n"
 				    "directory:  https://b.example/d\n");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 }
 
 static void test_show_json(void **state)
@@ -64,7 +64,7 @@ static void test_create_with_key(void **state)
 	_cleanup_(freep) char *words = xasprintf("account create le --key %s", path);
 
 	fixture_call(f, words);
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	assert_string_equal(f->asked,
 		"account-create {\"authority\":\"le\",\"key_pem\":\"PEM\\n\"}");
 }
@@ -79,14 +79,14 @@ static void test_bad_keys(void **state)
 
 	assert_int_equal(chmod(path, 0644), 0);
 	fixture_call(f, words);
-	assert_int_equal(f->exit_code, CTL_FAILED);
+	assert_int_equal(f->exit_code, COMMAND_FAILED);
 	assert_non_null(strstr(f->err, "chmod"));
 	fixture_call(f, missing);
-	assert_int_equal(f->exit_code, CTL_FAILED);
+	assert_int_equal(f->exit_code, COMMAND_FAILED);
 	free(test_tmpdir_write(f->dir, "key.pem", "\xff\xfe"));
 	assert_int_equal(chmod(path, 0600), 0);
 	fixture_call(f, words);
-	assert_int_equal(f->exit_code, CTL_FAILED);
+	assert_int_equal(f->exit_code, COMMAND_FAILED);
 	assert_non_null(strstr(f->err, "not PEM"));
 	assert_string_equal(f->asked, "");
 }

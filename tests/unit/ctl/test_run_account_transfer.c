@@ -44,18 +44,18 @@ static void test_there_and_back(void **state)
 	f->rows = rows;
 	fixture_call(f, words);
 	assert_string_equal(f->err, "");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	assert_string_equal(f->asked, "account-export {\"authority\":\"le\"}");
 	_cleanup_(freep) char *out = xasprintf("%s/out", f->dir);
 	assert_int_equal(stat(out, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	/* not over it */
 	fixture_call(f, words);
-	assert_int_equal(f->exit_code, CTL_FAILED);
+	assert_int_equal(f->exit_code, COMMAND_FAILED);
 	assert_non_null(strstr(f->err, "--force"));
 	f->rows = NULL;
 	fixture_call(f, back);
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	assert_non_null(strstr(f->asked, "account-import {"));
 	assert_non_null(strstr(f->asked, "\"url\":\"https://ca.example/a/1\""));
 	assert_non_null(strstr(f->asked, "BEGIN PRIVATE KEY"));
@@ -74,7 +74,7 @@ static void test_bad_row(void **state)
 
 	f->rows = rows;
 	fixture_call(f, words);
-	assert_int_equal(f->exit_code, CTL_FAILED);
+	assert_int_equal(f->exit_code, COMMAND_FAILED);
 	assert_string_equal(f->out, "");
 }
 
@@ -111,7 +111,7 @@ static void test_bad_files(void **state)
 
 		print_message("%s\n", bad_files[i].name);
 		fixture_call(f, words);
-		assert_int_equal(f->exit_code, CTL_FAILED);
+		assert_int_equal(f->exit_code, COMMAND_FAILED);
 		assert_non_null(strstr(f->err, bad_files[i].words));
 	}
 	assert_string_equal(f->asked, "");
@@ -122,7 +122,7 @@ static void test_replace_needs_yes(void **state)
 	struct fixture *f = *state;
 
 	fixture_call(f, "account import le /nowhere --replace");
-	assert_int_equal(f->exit_code, CTL_USAGE);
+	assert_int_equal(f->exit_code, COMMAND_USAGE);
 	assert_non_null(strstr(f->err, "--yes"));
 	assert_string_equal(f->asked, "");
 }

@@ -61,20 +61,20 @@ static void test_there_and_back(void **state)
 
 	add_slot(store, "a.test");
 	call(f, "backup", "copy.db");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	assert_non_null(strstr(f->out, "copy.db; it holds all keys\n"));
 	call(f, "backup", "copy.db");
-	assert_int_equal(f->exit_code, CTL_FAILED);
+	assert_int_equal(f->exit_code, COMMAND_FAILED);
 	assert_non_null(strstr(f->err, "exists already"));
 
 	add_slot(store, "b.test");
 	call(f, "restore", "copy.db");
-	assert_int_equal(f->exit_code, CTL_FAILED);
+	assert_int_equal(f->exit_code, COMMAND_FAILED);
 	assert_non_null(strstr(f->err, "stop postseald first; nothing was changed\n"));
 	assert_int_equal(count_slots(store), 2);
 	store_close(store);
 	call(f, "restore", "copy.db");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	assert_string_equal(f->err, "");
 	assert_non_null(strstr(f->out, "is restored from "));
 	assert_non_null(strstr(f->out, ".before-restore-"));
@@ -91,10 +91,10 @@ static void test_nothing_there(void **state)
 	store_close(begin(f));
 	assert_int_equal(unlink(path), 0);
 	call(f, "backup", "copy.db");
-	assert_int_equal(f->exit_code, CTL_FAILED);
+	assert_int_equal(f->exit_code, COMMAND_FAILED);
 	assert_non_null(strstr(f->err, "does not exist"));
 	call(f, "restore", "copy.db");
-	assert_int_equal(f->exit_code, CTL_FAILED);
+	assert_int_equal(f->exit_code, COMMAND_FAILED);
 	assert_non_null(strstr(f->err, "copy.db"));
 }
 

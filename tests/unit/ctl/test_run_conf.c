@@ -33,7 +33,7 @@ static void test_check_ok(void **state)
 	fixture_call_conf(f, "check");
 	assert_string_equal(f->err, "");
 	assert_string_equal(f->out, "configuration ok: 0 domains, 1 listener\n");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	fixture_call_conf(f, "check -v");
 	assert_non_null(strstr(f->out, "listener imaps on 127.0.0.1:10993\n"));
 }
@@ -45,7 +45,7 @@ static void test_check_wrong(void **state)
 
 	write_conf(f, "frob = 1\n" AUTHORITY LISTENER("x") "log_level = loud\n");
 	fixture_call_conf(f, "check");
-	assert_int_equal(f->exit_code, CTL_CONFIG);
+	assert_int_equal(f->exit_code, COMMAND_CONFIG);
 	assert_string_equal(f->out, "");
 	assert_non_null(strstr(f->err, "postseal.conf line 2: frob: "));
 	assert_non_null(
@@ -61,7 +61,7 @@ static void test_check_warning(void **state)
 
 	write_conf(f, AUTHORITY "workers = 1\nworkers = 2\n");
 	fixture_call_conf(f, "check");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	assert_non_null(strstr(f->err, "warning: "));
 	assert_non_null(strstr(f->out, "configuration ok"));
 }
@@ -73,7 +73,7 @@ static void test_no_file(void **state)
 		xasprintf("-o plugin_directory=%s check", f->dir);
 
 	fixture_call_conf(f, words);
-	assert_int_equal(f->exit_code, CTL_CONFIG);
+	assert_int_equal(f->exit_code, COMMAND_CONFIG);
 	assert_non_null(strstr(f->err, "postseal.conf: "));
 }
 
@@ -83,7 +83,7 @@ static void test_no_plugins(void **state)
 
 	write_conf(f, "");
 	fixture_call_conf(f, "-o plugin_directory=/nowhere check");
-	assert_int_equal(f->exit_code, CTL_CONFIG);
+	assert_int_equal(f->exit_code, COMMAND_CONFIG);
 	assert_non_null(strstr(f->err, "plugin_directory: "));
 	assert_non_null(strstr(f->err, "/nowhere"));
 }
@@ -95,16 +95,16 @@ static const struct print {
 	const char *has;  /* a part of the output, NULL = must be empty */
 	const char *hasnt; /* NULL = any */
 } prints[] = {
-	{ "conf", CTL_OK, "log_level = info", "geheim" },
-	{ "conf -n", CTL_OK, "workers = 3", "log_level" },
-	{ "conf -nP", CTL_OK, "geheim", NULL },
-	{ "conf -d workers", CTL_OK, "0", "3" },
-	{ "conf workers", CTL_OK, "3", "log_level" },
-	{ "conf -h workers", CTL_OK, "3\n", "workers" },
-	{ "conf -o workers=5 -h workers", CTL_OK, "5\n", NULL },
-	{ "conf -x listener imaps", CTL_OK, "address", "workers" },
-	{ "conf -h listener imaps/backend", CTL_OK, "127.0.0.1:10143\n", "address" },
-	{ "conf frob", CTL_FAILED, NULL, NULL },
+	{ "conf", COMMAND_OK, "log_level = info", "geheim" },
+	{ "conf -n", COMMAND_OK, "workers = 3", "log_level" },
+	{ "conf -nP", COMMAND_OK, "geheim", NULL },
+	{ "conf -d workers", COMMAND_OK, "0", "3" },
+	{ "conf workers", COMMAND_OK, "3", "log_level" },
+	{ "conf -h workers", COMMAND_OK, "3\n", "workers" },
+	{ "conf -o workers=5 -h workers", COMMAND_OK, "5\n", NULL },
+	{ "conf -x listener imaps", COMMAND_OK, "address", "workers" },
+	{ "conf -h listener imaps/backend", COMMAND_OK, "127.0.0.1:10143\n", "address" },
+	{ "conf frob", COMMAND_FAILED, NULL, NULL },
 };
 
 /* clang-format on */
@@ -136,7 +136,7 @@ static void test_conf_wrong(void **state)
 
 	write_conf(f, "frob = 1\n");
 	fixture_call_conf(f, "conf");
-	assert_int_equal(f->exit_code, CTL_CONFIG);
+	assert_int_equal(f->exit_code, COMMAND_CONFIG);
 	assert_string_equal(f->out, "");
 	assert_non_null(strstr(f->err, "line 2: frob: "));
 }

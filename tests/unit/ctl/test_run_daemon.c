@@ -45,7 +45,7 @@ static void test_requests(void **state)
 		test_case(requests[i].words);
 		fixture_call(f, requests[i].words);
 		assert_string_equal(f->asked, requests[i].asked);
-		assert_int_equal(f->exit_code, CTL_OK);
+		assert_int_equal(f->exit_code, COMMAND_OK);
 	}
 }
 
@@ -57,7 +57,7 @@ static void test_reload(void **state)
 	f->code = COMMAND_CONFIG;
 	f->message = "1 errors: the configuration in force stays";
 	fixture_call(f, "reload");
-	assert_int_equal(f->exit_code, CTL_CONFIG);
+	assert_int_equal(f->exit_code, COMMAND_CONFIG);
 	assert_string_equal(f->out, "");
 	assert_string_equal(f->err,
 		"postseal.conf line 3: frob: unknown\n"
@@ -111,7 +111,7 @@ static void test_plugin_disabled(void **state)
 	f->rows = disabled;
 	f->code = COMMAND_ATTENTION;
 	fixture_call(f, "plugins");
-	assert_int_equal(f->exit_code, CTL_ATTENTION);
+	assert_int_equal(f->exit_code, COMMAND_ATTENTION);
 	assert_string_equal(f->out, "KIND    NAME   VERSION  SUMMARY\n"
 				    "deploy  files  1        it is disabled: so\n");
 	f->rows = disabled;

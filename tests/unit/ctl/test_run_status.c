@@ -51,7 +51,7 @@ static void test_lines(void **state)
 		"2020-03-01\n"
 		"2 domains, 0 want attention; 2 workers, 5 connections; up 1h 2m\n");
 	assert_string_equal(f->err, "");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	assert_string_equal(f->asked, "status {}");
 }
 
@@ -72,14 +72,14 @@ static void test_attention(void **state)
 
 	f->rows = bad;
 	fixture_call(f, "status");
-	assert_int_equal(f->exit_code, CTL_ATTENTION);
+	assert_int_equal(f->exit_code, COMMAND_ATTENTION);
 	assert_non_null(strstr(f->out,
 		"b.example  failed  -                     -          the CA said "
 		"?[31mno (3 tries)\n"));
 	f->rows = empty;
 	f->code = COMMAND_ATTENTION;
 	fixture_call(f, "status");
-	assert_int_equal(f->exit_code, CTL_ATTENTION);
+	assert_int_equal(f->exit_code, COMMAND_ATTENTION);
 }
 
 static const char *const happened[] = { SERVED,
@@ -95,7 +95,7 @@ static void test_happenings(void **state)
 
 	f->rows = happened;
 	fixture_call(f, "status");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	assert_non_null(strstr(f->out,
 		"\n2026-11-23 09:12:01 UTC  rolled-back a.test: the old one is served again\n"
 		"2026-11-22 08:00:00 UTC  reload: refused ?[31m\n"));
@@ -127,7 +127,7 @@ static void test_alarm(void **state)
 
 	f->rows = alarm;
 	fixture_call(f, "status");
-	assert_int_equal(f->exit_code, CTL_ATTENTION);
+	assert_int_equal(f->exit_code, COMMAND_ATTENTION);
 	assert_non_null(
 		strstr(f->out, "\nalarm: the clock is wrong ?[31m\nalarm: ?\n"));
 }
@@ -186,7 +186,7 @@ static void test_json(void **state)
 
 	f->rows = bad;
 	fixture_call(f, "status --json");
-	assert_int_equal(f->exit_code, CTL_ATTENTION);
+	assert_int_equal(f->exit_code, COMMAND_ATTENTION);
 	assert_int_equal(json_view_parse(&json, f->out, strlen(f->out), NULL), 0);
 	assert_int_equal(json_array_size(json_view_array(json, "certificates")), 2);
 	assert_int_equal(
@@ -201,11 +201,11 @@ static void test_odd_rows(void **state)
 
 	f->rows = odd;
 	fixture_call(f, "status");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	fixture_call(f, "status a");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 	fixture_call(f, "status --json");
-	assert_int_equal(f->exit_code, CTL_OK);
+	assert_int_equal(f->exit_code, COMMAND_OK);
 }
 
 static void test_refused(void **state)
@@ -215,7 +215,7 @@ static void test_refused(void **state)
 	f->code = COMMAND_FAILED;
 	f->message = "x is no domain of the configuration";
 	fixture_call(f, "status x");
-	assert_int_equal(f->exit_code, CTL_FAILED);
+	assert_int_equal(f->exit_code, COMMAND_FAILED);
 	assert_string_equal(f->out, "");
 	assert_string_equal(
 		f->err, "postsealctl: x is no domain of the configuration\n");
