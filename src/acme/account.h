@@ -25,7 +25,7 @@ struct acme_account_result {
 typedef void acme_account_done_fn(
 	const struct acme_account_result *result, void *userdata);
 
-/* On success the client's account is set. Contract: STYLE.md section 6. */
+/* On success the client's account is set. Contract: doc/architecture.md, Operations. */
 int acme_account_start(struct acme_account **ret, struct acme_client *client,
 	const struct acme_account_params *params, acme_account_done_fn *done,
 	void *userdata, struct err *err);

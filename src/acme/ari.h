@@ -17,7 +17,7 @@ struct acme_ari_result {
 
 typedef void acme_ari_done_fn(const struct acme_ari_result *result, void *userdata);
 
-/* ari_id: cert_chain_format_ari_id. Contract: STYLE.md section 6. */
+/* ari_id: cert_chain_format_ari_id. Contract: doc/architecture.md, Operations. */
 int acme_ari_start(struct acme_ari **ret, struct acme_client *client,
 	const char *ari_id, acme_ari_done_fn *done, void *userdata, struct err *err);
 struct acme_ari *acme_ari_cancel(struct acme_ari *op);

@@ -2,7 +2,7 @@
 /*
  * One authorization of an order (RFC 8555 7.1.4, 7.5): read, have a challenge solved,
  * tell the CA, poll until it is valid, invalid, or pending with an error in the challenge
- * (some CAs leave it so: facts acme.md 2.6), clean up.
+ * (some CAs leave it so), clean up.
  */
 #pragma once
 
@@ -49,8 +49,8 @@ struct acme_authz_result {
 
 typedef void acme_authz_done_fn(const struct acme_authz_result *result, void *userdata);
 
-/* Contract: STYLE.md section 6. Before done is called, and on cancel, what was presented
- * has been handed to solver->cleanup. */
+/* Contract: doc/architecture.md, Operations. Before done is called, and on cancel, what
+ * was presented has been handed to solver->cleanup. */
 int acme_authz_start(struct acme_authz **ret, struct acme_client *client,
 	const struct acme_authz_params *params, acme_authz_done_fn *done,
 	void *userdata, struct err *err);

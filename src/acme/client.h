@@ -119,7 +119,8 @@ struct acme_request_result {
 typedef void acme_request_done_fn(
 	const struct acme_request_result *result, void *userdata);
 
-/* Fetches the directory and a nonce first where needed. Contract: STYLE.md section 6. */
+/* Fetches the directory and a nonce first where needed. Contract: doc/architecture.md,
+ * Operations. */
 int acme_request_start(struct acme_request **ret, struct acme_client *client,
 	const struct acme_request_params *params, acme_request_done_fn *done,
 	void *userdata, struct err *err);

@@ -15,7 +15,7 @@ struct acme_deactivation_result {
 typedef void acme_deactivation_done_fn(
 	const struct acme_deactivation_result *result, void *userdata);
 
-/* The client must know its account. Contract: STYLE.md section 6. */
+/* The client must know its account. Contract: doc/architecture.md, Operations. */
 int acme_deactivation_start(struct acme_deactivation **ret, struct acme_client *client,
 	acme_deactivation_done_fn *done, void *userdata, struct err *err);
 struct acme_deactivation *acme_deactivation_cancel(struct acme_deactivation *op);

@@ -23,7 +23,7 @@ typedef void acme_key_change_done_fn(
 
 /* The client signs with the old key and must know its account; signer has the new key,
  * is borrowed, and outlives the operation. The client keeps the old key all the while.
- * Contract: STYLE.md section 6. */
+ * Contract: doc/architecture.md, Operations. */
 int acme_key_change_start(struct acme_key_change **ret, struct acme_client *client,
 	const struct acme_signer *signer, acme_key_change_done_fn *done, void *userdata,
 	struct err *err);

@@ -95,8 +95,8 @@ struct acme_order_result {
 
 typedef void acme_order_done_fn(const struct acme_order_result *result, void *userdata);
 
-/* Contract: STYLE.md section 6. Before done is called with anything but LATE, and on
- * cancel, every presented answer has been handed to solver->cleanup. */
+/* Contract: doc/architecture.md, Operations. Before done is called with anything but
+ * LATE, and on cancel, every presented answer has been handed to solver->cleanup. */
 int acme_order_start(struct acme_order **ret, struct acme_client *client,
 	const struct acme_order_params *params, acme_order_done_fn *done,
 	void *userdata, struct err *err);

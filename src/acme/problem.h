@@ -76,5 +76,5 @@ enum acme_reaction {
 	ACME_REACTION_PERSON,  /* no use before somebody changes something: daily */
 	ACME_REACTION_ACCOUNT, /* the account is unknown or stopped */
 };
-/* What facts (acme.md 2.6) say about that type. */
+/* By its type; where that says nothing to us, by the status. */
 enum acme_reaction acme_problem_reaction(const struct acme_problem *problem);

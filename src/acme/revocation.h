@@ -36,8 +36,8 @@ typedef void acme_revocation_done_fn(
 	const struct acme_revocation_result *result, void *userdata);
 
 /* Signed by the client's account; or, if it knows none, by its key with the jwk: so a
- * client whose signer is the certificate's own key needs no account. Contract: STYLE.md
- * section 6. */
+ * client whose signer is the certificate's own key needs no account. Contract:
+ * doc/architecture.md, Operations. */
 int acme_revocation_start(struct acme_revocation **ret, struct acme_client *client,
 	const struct acme_revocation_params *params, acme_revocation_done_fn *done,
 	void *userdata, struct err *err);

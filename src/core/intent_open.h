@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What an order needs before it may begin: the intent that is open for the slot, or a new
- * one with a key of its own, which may take a while to make. Contract of STYLE.md section 6.
+ * What an order needs before it may begin: the intent that is open for the slot, or a
+ * new one with a key of its own, which may take a while to make. Contract of
+ * doc/architecture.md, Operations.
  */
 #pragma once
 

@@ -30,7 +30,7 @@ struct renewal_result {
 typedef void renewal_done_fn(const struct renewal_result *result, void *userdata);
 
 /* Asks the CA only when its Retry-After has passed. Never fails: a CA that cannot be
- * asked has said nothing. Else the contract of STYLE.md section 6. */
+ * asked has said nothing. Else the contract of doc/architecture.md, Operations. */
 struct renewal *renewal_start(
 	const struct renewal_params *params, renewal_done_fn *done, void *userdata);
 struct renewal *renewal_cancel(struct renewal *op);

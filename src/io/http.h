@@ -4,7 +4,7 @@
  *
  * Hard rules: no redirects, no cookies, no netrc, no proxy from the environment, bodies
  * capped, a deadline for the whole exchange. `https` only unless the params allow
- * `http`. Operation contract: STYLE.md section 6.
+ * `http`. Operation contract: doc/architecture.md, Operations.
  */
 #pragma once
 

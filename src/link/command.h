@@ -33,8 +33,8 @@ void command_end_pack(enum command_exit code, const char *message, struct frame 
 int command_end_unpack(const struct frame_view *view, enum command_exit *ret_code,
 	char **ret_message, struct err *err);
 
-/* A client's side of one command. Contract of STYLE.md section 6; on_row may come any
- * number of times before done. */
+/* A client's side of one command. Contract of doc/architecture.md, Operations; on_row
+ * may come any number of times before done. */
 struct command_call;
 typedef void command_row_fn(const json_t *row, void *userdata);
 typedef void command_done_fn(

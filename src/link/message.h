@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The messages between the manager and its children (DESIGN: link), on io/frame.h. Each
+ * The messages between the manager and its children, on io/frame.h. Each
  * has a struct, a pack and an unpack. Strings of an unpacked struct are owned by it and
  * released by its _done; a secret is overwritten then. Sizes are checked on both sides:
  * a child believes its manager no more than it must.

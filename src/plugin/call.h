@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One call into a plugin as an operation of STYLE.md section 6: deferred, bounded by a
- * deadline, cancellable. The wrappers of each kind build on it. */
+/* One call into a plugin as an operation of doc/architecture.md, Operations: deferred,
+ * bounded by a deadline, cancellable. The wrappers of each kind build on it. */
 #pragma once
 
 #include "plugin/host.h"

@@ -17,7 +17,8 @@ struct plugin_host;
 struct plugin; /* a loaded shared object */
 struct plugin_instance;
 
-/* What the host asks of core for its services. Operations: STYLE.md section 6. */
+/* What the host asks of core for its services. Contract: doc/architecture.md,
+ * Operations. */
 struct plugin_backing {
 	int (*load_state)(void *userdata, const char *plugin, const char *name,
 		char **ret, struct err *err); /* 0 with *ret NULL when there is none */

@@ -35,7 +35,7 @@ typedef void account_probe_done_fn(
 /* Does the CA say that there is an account of that key, which can be used no more? */
 bool account_probe_is_ended(const struct acme_account_result *result);
 
-/* Contract: STYLE.md section 6. */
+/* Contract: doc/architecture.md, Operations. */
 int account_probe_start(struct account_probe **ret,
 	const struct account_probe_params *params, account_probe_done_fn *done,
 	void *userdata, struct err *err);

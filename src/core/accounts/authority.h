@@ -58,7 +58,7 @@ int authority_make_client(struct authority *authority, const char *key_pem,
 /*
  * Makes sure of the account: loads it, else makes a key, stores it, and registers. An
  * account that is stopped stays so, unless AUTHORITY_CREATE is the operator's word.
- * Contract of STYLE.md section 6; err NULL: the client is ready.
+ * Contract of doc/architecture.md, Operations; err NULL: the client is ready.
  */
 enum {
 	AUTHORITY_CREATE = 1 << 0,

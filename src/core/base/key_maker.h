@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Makes a private key without holding up the loop. The search for an RSA key's primes takes
- * from tens of milliseconds to seconds, and cannot be cut into slices: our own program
- * does it in a child, which lives as long as that. Any other key takes less than a
- * millisecond and is made here.
+ * Makes a private key without holding up the loop. The search for an RSA key's primes
+ * takes from tens of milliseconds to seconds, and cannot be cut into slices: our own
+ * program does it in a child, which lives as long as that. Any other key takes less
+ * than a millisecond and is made here.
  *
- * Contract of STYLE.md section 6.
+ * Contract of doc/architecture.md, Operations.
  */
 #pragma once
 

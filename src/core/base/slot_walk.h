@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A walk over the slots of the store that gives way: a portion of it a turn. What changes
- * meanwhile is seen or not; each slot that stays is seen once. Contract of STYLE.md section
- * 6, and on_slot comes any number of times before done.
+ * A walk over the slots of the store that gives way: a portion of it a turn. What
+ * changes meanwhile is seen or not; each slot that stays is seen once. Contract of
+ * doc/architecture.md, Operations, and on_slot comes any number of times before done.
  */
 #pragma once
 

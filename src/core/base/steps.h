@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Long work that gives way: parts that are done one after the other, each in small steps,
- * and as many steps a turn of the loop as fit into a portion. Contract of STYLE.md section
- * 6; steps may not cancel.
+ * Long work that gives way: parts that are done one after the other, each in small
+ * steps, and as many steps a turn of the loop as fit into a portion. Contract of
+ * doc/architecture.md, Operations; steps may not cancel.
  */
 #pragma once
 

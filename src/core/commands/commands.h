@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The command table (DESIGN: control); userdata of each row's run is the manager. */
+/* The table of commands; userdata of each row's run is the manager. */
 #pragma once
 
 #include "core/commands/control.h"

@@ -27,8 +27,8 @@ void upgrade_self_done(struct upgrade_self *self);
  * database, and changes nothing. What is wrong goes to stderr. An exit code. */
 int upgrade_answer(const struct load_params *load);
 
-/* Asks the new build (STYLE.md section 6): done with error NULL if it can take over, else
- * with its words. */
+/* Asks the new build (doc/architecture.md, Operations): done with error NULL if it can
+ * take over, else with its words. */
 struct upgrade_check;
 typedef void upgrade_done_fn(const char *error, void *userdata);
 int upgrade_check_start(struct upgrade_check **ret, struct loop *loop,

@@ -68,9 +68,9 @@ void fleet_update_names(struct fleet *fleet);
 /* When the setting has changed: see ticket_rotation_set_period. */
 void fleet_set_ticket_rotation(struct fleet *fleet, usec_t period_usec);
 
-/* Operations (STYLE.md section 6): done with error NULL when every running worker has
- * acknowledged; with a sentence when one refused or did not within the deadline. Without a
- * worker: done at once, well. fleet_op_cancel is in fleet_op.h. */
+/* Operations (doc/architecture.md, Operations): done with error NULL when every running
+ * worker has acknowledged; with a sentence when one refused or did not within the
+ * deadline. Without a worker: done at once, well. fleet_op_cancel is in fleet_op.h. */
 
 /* Pushes one certificate under each of its names. */
 struct fleet_push {

@@ -41,7 +41,7 @@ struct fleet_op *fleet_op_new(
 	struct fleet_ops *ops, const struct fleet_op_params *params);
 /* The worker owes it acknowledgements; all are named before the loop's next turn. */
 void fleet_op_expect(struct fleet_op *op, const struct worker *worker);
-/* Silent (STYLE.md section 6). */
+/* Silent (doc/architecture.md, Operations). */
 struct fleet_op *fleet_op_cancel(struct fleet_op *op);
 DEFINE_CLEANUP(struct fleet_op *, fleet_op_cancel)
 

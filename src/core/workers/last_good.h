@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The last good copy of what is served (DESIGN section 8): for the day when the database
+ * The last good copy of what is served: for the day when the database
  * cannot be used. A folder "served" beside it (0700) with one file a slot (0600): whose
  * it is, key and chain. One file each, so that an activation among 100,000 costs one
  * small file; its name tells slot and certificate, so that a start compares names and

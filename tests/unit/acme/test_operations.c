@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The contract of operations (STYLE.md section 6) over each *_start of src/acme: done
- * once and never before start returned, cancel silent at any point; and no single
- * failure of the CA makes one hang, leak, or leave an answer standing.
+ * The contract of operations (doc/architecture.md, Operations) over each *_start of
+ * src/acme: done once and never before start returned, cancel silent at any point; and
+ * no single failure of the CA makes one hang, leak, or leave an answer standing.
  *
  * The worlds that these run in assert by themselves that nothing is left behind: the
  * http client its requests, the loop its timers, the solver its operations and answers.
