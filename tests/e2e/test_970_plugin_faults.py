@@ -2,20 +2,16 @@
 """Plugins that crash, hang or lie take nobody else down with them (promise 8). The
 plugin is built as doc/plugins.md says, against the installed header."""
 
-import glob
 import json
 import os
-import shutil
 import signal
 import sqlite3
-import subprocess
 
 import pytest
 
-from peers.postseal import TREE
+from peers.plugin import build, make_folder
 from peers.process import list_children, wait_until
 
-SOURCE = os.path.join(TREE, "tests", "plugins", "deploy-faulty.c")
 DOMAINS = (
     "domain bad.example {\n    deploy = front faulty\n}\n"
     "domain good.example {\n    deploy = front\n}\n"
@@ -24,28 +20,16 @@ DOMAINS = (
 
 @pytest.fixture(scope="module")
 def faulty_so(programs, tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("faulty") / "deploy-faulty.so")
-    subprocess.run(
-        [
-            "cc", "-shared", "-fPIC", "-O0", "-fvisibility=hidden",
-            f"-I{programs.prefix}/include/postseal", "-o", path, SOURCE,
-        ],
-        check=True,
-    )  # fmt: skip
-    return path
+    return build(programs, "deploy-faulty", tmp_path_factory.mktemp("faulty"))
 
 
 class Faulty:
     """A daemon with the plugin, and a command that writes down what it is told."""
 
     def __init__(self, room, plugin):
-        self.folder = os.path.join(room.folder, "plugins")
+        self.folder = make_folder(room, plugin)
         self.mode_file = os.path.join(room.folder, "mode")
         self.told = os.path.join(room.folder, "told")
-        os.mkdir(self.folder, 0o755)
-        for path in [plugin, *glob.glob(os.path.join(room.programs.plugins, "*.so"))]:
-            shutil.copy(path, self.folder)
-            os.chmod(os.path.join(self.folder, os.path.basename(path)), 0o755)
         script = os.path.join(room.folder, "tell")
         with open(script, "w", encoding="utf-8") as file:
             file.write(f'#!/bin/sh\necho "$POSTSEAL_TEXT" >> {self.told}\n')
