@@ -1,153 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * tls-alpn-01 (RFC 8737): the front shows a certificate that holds the answer to whoever
- * offers acme-tls/1 alone on port 443. We publish, look at our own listener, withdraw.
- */
-#include <errno.h>
-#include <stdlib.h>
-
-#include "plugins/postseal-plugin.h"
-
-struct alpn01 {
-	struct postseal_host *host;
-	const struct postseal_services *services;
-};
-
-/* A call that waits for the front. */
-struct pending {
-	struct alpn01 *self;
-	struct postseal_call *call;
-	struct postseal_publication *op;
-	enum postseal_outcome outcome_if_not; /* what "no" means to this call */
-};
-
-typedef struct postseal_publication *start_fn(struct postseal_host *host,
-	const struct postseal_answer *answer, postseal_publication_fn *fn,
-	void *userdata);
-
-static void end_call(const struct alpn01 *self, struct postseal_call *call,
-	enum postseal_outcome outcome, const char *detail)
-{
-	const struct postseal_result result = {
-		.size = sizeof(result),
-		.outcome = outcome,
-		.detail = detail,
-	};
-
-	self->services->complete(call, &result);
-}
-
-static struct postseal_answer answer_for(const struct postseal_task *task)
-{
-	return (struct postseal_answer){
-		.size = sizeof(struct postseal_answer),
-		.kind = POSTSEAL_ANSWER_ALPN,
-		.name = task->name,
-		.key_authorization = task->key_authorization,
-	};
-}
-
-static void on_front(int ok, const char *detail, void *userdata)
-{
-	struct pending *pending = userdata;
-
-	end_call(pending->self, pending->call,
-		ok ? POSTSEAL_OK : pending->outcome_if_not, ok ? NULL : detail);
-	free(pending);
-}
-
-static void ask_front(struct alpn01 *self, const struct postseal_task *task,
-	struct postseal_call *call, start_fn *start, enum postseal_outcome if_not)
-{
-	const struct postseal_answer answer = answer_for(task);
-	struct pending *pending = calloc(1, sizeof(*pending));
-
-	if (!pending) {
-		end_call(self, call, POSTSEAL_FAILED, "out of memory");
-		return;
-	}
-	*pending = (struct pending){ self, call, NULL, if_not };
-	pending->op = start(self->host, &answer, on_front, pending);
-	if (!pending->op) {
-		free(pending);
-		end_call(self, call, POSTSEAL_FAILED, "the front was not asked");
-		return;
-	}
-	self->services->call_set_data(call, pending);
-}
-
-static void alpn01_offers(
-	void *instance, const struct postseal_task *task, struct postseal_call *call)
-{
-	if (task->is_wildcard)
-		end_call(instance, call, POSTSEAL_REFUSED,
-			"tls-alpn-01 cannot validate a wildcard name");
-	else
-		end_call(instance, call, POSTSEAL_OK, NULL);
-}
-
-static void alpn01_present(
-	void *instance, const struct postseal_task *task, struct postseal_call *call)
-{
-	struct alpn01 *self = instance;
-
-	ask_front(self, task, call, self->services->publish_start, POSTSEAL_FAILED);
-}
-
-static void alpn01_ready(
-	void *instance, const struct postseal_task *task, struct postseal_call *call)
-{
-	struct alpn01 *self = instance;
-
-	ask_front(self, task, call, self->services->look_start, POSTSEAL_NOT_YET);
-}
-
-static void alpn01_cleanup(
-	void *instance, const struct postseal_task *task, struct postseal_call *call)
-{
-	const struct alpn01 *self = instance;
-	const struct postseal_answer answer = answer_for(task);
-
-	self->services->withdraw(self->host, &answer);
-	end_call(self, call, POSTSEAL_OK, NULL);
-}
-
-static void alpn01_cancel(void *instance, struct postseal_call *call)
-{
-	const struct alpn01 *self = instance;
-	struct pending *pending = self->services->call_get_data(call);
-
-	if (!pending)
-		return;
-	self->services->publication_cancel(pending->op);
-	free(pending);
-}
+/* tls-alpn-01 (RFC 8737): the front shows a certificate that holds the answer to whoever
+ * offers acme-tls/1 alone on port 443. */
+#include "plugins/lib/front_answer.h"
 
 static int alpn01_open(struct postseal_host *host,
 	const struct postseal_services *services, void **ret, char *detail, size_t size)
 {
-	struct alpn01 *self = calloc(1, sizeof(*self));
-
-	if (!self)
-		return -ENOMEM;
-	*self = (struct alpn01){ host, services };
-	*ret = self;
-	return 0;
-}
-
-static void alpn01_close(void *instance)
-{
-	free(instance);
+	return front_answer_open(host, services, POSTSEAL_ANSWER_ALPN, ret);
 }
 
 static const struct postseal_challenge challenge = {
 	.size = sizeof(challenge),
 	.type = "tls-alpn-01",
-	.offers = alpn01_offers,
-	.present = alpn01_present,
-	.ready = alpn01_ready,
-	.cleanup = alpn01_cleanup,
-	.cancel = alpn01_cancel,
+	.present = front_answer_present,
+	.ready = front_answer_ready,
+	.cleanup = front_answer_cleanup,
+	.cancel = front_answer_cancel,
 };
 
 const struct postseal_plugin postseal_plugin = {
@@ -157,6 +25,6 @@ const struct postseal_plugin postseal_plugin = {
 	.summary = "Validates a name by a certificate of its own on port 443.",
 	.version = "1.0",
 	.open = alpn01_open,
-	.close = alpn01_close,
+	.close = front_answer_close,
 	.challenge = &challenge,
 };

@@ -29,21 +29,6 @@ static void test_descriptor(void **state)
 	assert_false(postseal_plugin.challenge->flags & POSTSEAL_CHALLENGE_WILDCARD);
 }
 
-static void test_offers(void **state)
-{
-	_cleanup_(fake_host_freep) struct fake_host *host = open_host();
-	struct postseal_task wildcard = task;
-
-	struct fake_call *call = fake_host_challenge(host, FAKE_OFFERS, &task);
-	assert_true(call->is_done);
-	assert_int_equal(call->outcome, POSTSEAL_OK);
-	wildcard.is_wildcard = 1;
-	call = fake_host_challenge(host, FAKE_OFFERS, &wildcard);
-	assert_true(call->is_done);
-	assert_int_equal(call->outcome, POSTSEAL_REFUSED);
-	assert_non_null(strstr(call->detail, "wildcard"));
-}
-
 /* method, what it asks the front, what "no" becomes */
 static const struct {
 	const char *name;
@@ -110,7 +95,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_descriptor),
-		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_asks),
 		cmocka_unit_test(test_not_started),
 		cmocka_unit_test(test_cancel),
