@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "plugins/deploy-files/template.h"
+#include "plugins/lib/exec_end.h"
 #include "plugins/postseal-plugin.h"
 
 #define DETAIL_BYTES  512
-#define LINE_BYTES    300
 #define ADDRESSES_MAX 64
 
 enum { COMBINED, KEY, CHAIN, N_FILES };
@@ -149,28 +149,14 @@ static int write_bundle(
 
 /* --- the command -------------------------------------------------------------------------- */
 
-/* The last line that says something; its length in *ret. */
-static const char *last_line(const char *output, size_t len, int *ret)
-{
-	while (len > 0 && (unsigned char)output[len - 1] <= ' ')
-		len--;
-	size_t from = len;
-	while (from > 0 && output[from - 1] != '\n')
-		from--;
-	*ret = (int)(len - from < LINE_BYTES ? len - from : LINE_BYTES);
-	return output + from;
-}
-
 static void on_exec(const struct postseal_exec_result *result, void *userdata)
 {
 	struct run *run = userdata;
-	char detail[2 * DETAIL_BYTES];
-	int len;
-	const char *line = last_line(result->output, result->output_len, &len);
+	char end[EXEC_END_BYTES];
+	char detail[EXEC_END_BYTES + sizeof("reload: ")];
 
-	snprintf(detail, sizeof(detail), "reload: %.*s%s%.*s", LINE_BYTES,
-		result->detail ? result->detail : "it failed", len > 0 ? ": " : "", len,
-		line);
+	exec_end_format(result, end);
+	snprintf(detail, sizeof(detail), "reload: %s", end);
 	if (result->exit_code == 0)
 		end_call(run->self, run->call, POSTSEAL_OK, NULL);
 	else

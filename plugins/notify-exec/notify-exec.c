@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugins/lib/exec_end.h"
 #include "plugins/postseal-plugin.h"
 
 #define VARIABLE_BYTES 4096
-#define DETAIL_BYTES   400
 
 struct notifier {
 	struct postseal_host *host;
@@ -105,28 +105,12 @@ static void fill(struct environment *env, const struct postseal_notice *notice)
 
 /* --- running ----------------------------------------------------------------------------- */
 
-/* The last line that says something; its length in *ret. */
-static const char *last_line(const char *output, size_t len, int *ret)
-{
-	while (len > 0 && (unsigned char)output[len - 1] <= ' ')
-		len--;
-	size_t from = len;
-	while (from > 0 && output[from - 1] != '\n')
-		from--;
-	*ret = (int)(len - from < DETAIL_BYTES ? len - from : DETAIL_BYTES);
-	return output + from;
-}
-
 static void on_exec(const struct postseal_exec_result *result, void *userdata)
 {
 	struct run *run = userdata;
-	char detail[2 * DETAIL_BYTES];
-	int len;
-	const char *line = last_line(result->output, result->output_len, &len);
+	char detail[EXEC_END_BYTES];
 
-	snprintf(detail, sizeof(detail), "%.*s%s%.*s", DETAIL_BYTES,
-		result->detail ? result->detail : "it failed", len > 0 ? ": " : "", len,
-		line);
+	exec_end_format(result, detail);
 	if (result->exit_code == 0)
 		end_call(run->self, run->call, POSTSEAL_OK, NULL);
 	else
