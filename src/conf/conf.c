@@ -276,6 +276,14 @@ const struct conf_setting *conf_block_find_setting(
 	return i < 0 ? NULL : view->rows[i];
 }
 
+const struct conf_setting *conf_block_get_setting(
+	const struct conf_block *block, size_t i)
+{
+	const struct schema_view *view = block->defaults->view;
+
+	return i < view->n_rows ? view->rows[i] : NULL;
+}
+
 /* --- settings --------------------------------------------------------------------- */
 
 /* The effective entry, or NULL when unset; the row must be there and of a right type. */

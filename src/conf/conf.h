@@ -87,6 +87,9 @@ const struct conf_block *conf_block_get_base(const struct conf_block *block);
  * assert that there is one. */
 const struct conf_setting *conf_block_find_setting(
 	const struct conf_block *block, const char *setting);
+/* The rows of all settings that it accepts: index 0.. ; NULL behind the last. */
+const struct conf_setting *conf_block_get_setting(
+	const struct conf_block *block, size_t i);
 /* Was it said, here or in a base (not only by default)? */
 bool conf_is_set(const struct conf_block *block, const char *setting);
 /* CONF_STRING, NAME, REF, ADDRESS, URL, PATH, EMAIL, ENUM: NULL when unset. */

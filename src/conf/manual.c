@@ -96,6 +96,8 @@ static void put_flags(struct manual *m, const struct conf_setting *row)
 	if (row->flags & CONF_SECRET)
 		put(m, "A secret: best read from a file by\n"
 		       ".Ql </path .\n");
+	if (row->flags & CONF_AT_START)
+		put(m, "A change takes effect at the next start.\n");
 }
 
 /* What conf_schema_add_value has added to a row of a kind. */

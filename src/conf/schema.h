@@ -43,6 +43,7 @@ enum {
 				 * inherit it, not in their base */
 	CONF_SECRET = 1 << 1,    /* hidden by `conf`; best read by </path */
 	CONF_INHERITED = 1 << 2, /* a block without it takes its base's value */
+	CONF_AT_START = 1 << 3,  /* read once: a reload says that it has changed */
 };
 
 struct conf_setting {

@@ -102,26 +102,29 @@ static void drop_context(const char *name, void *userdata)
 	fleet_drop_context(userdata, name);
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 /* What is read once, at the start: better said than silently left as it was. */
 static void warn_of_start_settings(
 	const struct manager *m, const struct conf *conf, struct conf_report *report)
 {
-	static const char *const names[] = { "workers", "max_connections",
-		"max_handshakes", "address_connections", "address_rate",
-		"limit_exceptions", "context_cache", "events_keep", "state_directory",
-		"run_directory", "program_directory" };
-	const struct conf_block *now = conf_get_root(conf);
+	const struct conf_block *old = manager_get_root(m), *now = conf_get_root(conf);
+	const struct conf_setting *row;
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+	for (size_t i = 0; (row = conf_block_get_setting(now, i)); i++) {
 		const char *file = NULL;
 		unsigned line = 0;
 
-		if (strcmp(conf_get_text(manager_get_root(m), names[i]),
-			    conf_get_text(now, names[i])) == 0)
+		if (!(row->flags & CONF_AT_START) ||
+			is_same_text(conf_get_text(old, row->name),
+				conf_get_text(now, row->name)))
 			continue;
-		conf_get_place(now, names[i], &file, &line);
+		conf_get_place(now, row->name, &file, &line);
 		conf_report_warning(report, file ? file : "postseal.conf", line,
-			names[i],
+			row->name,
 			"has changed, which takes effect at the next start only");
 	}
 }

@@ -15,7 +15,7 @@ static const struct conf_setting root[] = {
 	{ .name = "log_level", .type = CONF_ENUM, .fallback = "info", .values = levels,
 	  .text = "What is logged: this and what is worse." },
 	{ .name = "state_directory", .type = CONF_PATH, .fallback = "/var/lib/postseal",
-	  .text = "Where the database lies." },
+	  .flags = CONF_AT_START, .text = "Where the database lies." },
 	{ .name = "workers", .type = CONF_INT, .fallback = "2", .min = 1, .max = 64,
 	  .text = "How many front workers run." },
 	{ .name = "greeting", .type = CONF_STRING, .text = "Any text." },

@@ -132,6 +132,9 @@ static void test_values(void **state)
 		conf_get_bool(conf_get_block(conf, "authority", 0), "agree_to_terms"));
 	assert_int_equal(conf_block_find_setting(root, "workers")->max, 64);
 	assert_null(conf_block_find_setting(root, "names"));
+	assert_string_equal(conf_block_get_setting(root, 0)->name, "admin_contact");
+	assert_string_equal(conf_block_get_setting(listener, 0)->name, "address");
+	assert_null(conf_block_get_setting(root, 1000));
 }
 
 static void test_match(void **state)

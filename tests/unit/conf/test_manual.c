@@ -26,6 +26,7 @@ static const char *const lines[] = {
 	"Names\n.Ic deploy\nblocks.\nOr, without such a block,\n.Ql \\&front .\n",
 	".Ss dns acmedns\nAn acme-dns.\n",
 	"From 4k to 1M octets.\n",
+	"Where the database lies.\nA change takes effect at the next start.\n",
 };
 
 static void test_lines(void **state)

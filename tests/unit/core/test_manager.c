@@ -451,6 +451,24 @@ static void test_reload(void **state)
 	teardown(&f);
 }
 
+/* What is read once stays, and the reload says so; what it can follow it does not name. */
+static void test_reload_of_what_is_read_once(void **state)
+{
+	struct fixture f;
+
+	setup(&f);
+	configure(&f, AUTHORITY, NULL);
+	start(&f);
+	configure(&f, "events_keep = 200\ndrain_timeout = 7s\n" AUTHORITY, NULL);
+	run(&f, "reload", NULL);
+	assert_int_equal(f.code, COMMAND_OK);
+	assert_true(has(&f, "events_keep"));
+	assert_true(has(&f, "at the next start only"));
+	assert_null(strstr(buf_str(&f.rows), "drain_timeout"));
+	assert_null(strstr(buf_str(&f.rows), "workers"));
+	teardown(&f);
+}
+
 /* A creation is under way when its authority goes. */
 static void test_reload_under_account_create(void **state)
 {
@@ -761,6 +779,7 @@ int main(void)
 		cmocka_unit_test(test_cannot_start),
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_reload_of_what_is_read_once),
 		cmocka_unit_test(test_reload_under_account_create),
 		cmocka_unit_test(test_brake),
 		cmocka_unit_test(test_start_is_held),
