@@ -373,11 +373,6 @@ const char *conf_get_text(const struct conf_block *block, const char *setting)
 
 /* --- comparing -------------------------------------------------------------------- */
 
-static bool is_same_string(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* Every row of a is a row of b, with the same effective value. */
 static bool is_within(const struct conf_block *a, const struct conf_block *b)
 {
@@ -399,8 +394,8 @@ static bool is_within(const struct conf_block *a, const struct conf_block *b)
 
 bool conf_block_is_equal(const struct conf_block *a, const struct conf_block *b)
 {
-	if (!a->kind != !b->kind || !is_same_string(a->name, b->name) ||
-		!is_same_string(a->plugin, b->plugin))
+	if (!a->kind != !b->kind || !str_is_same(a->name, b->name) ||
+		!str_is_same(a->plugin, b->plugin))
 		return false;
 	if (a->kind && strcmp(a->kind->kind.name, b->kind->kind.name) != 0)
 		return false;

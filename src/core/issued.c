@@ -12,16 +12,11 @@
 
 #define KEEP_CERTIFICATES 2
 
-static bool is_same(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool is_change(const struct issued_params *p)
 {
 	return p->is_wanted || p->current->id == 0 ||
 	       strcmp(p->current->authority, p->slot->authority) != 0 ||
-	       !is_same(p->current->profile, p->slot->profile) ||
+	       !str_is_same(p->current->profile, p->slot->profile) ||
 	       strcmp(p->current->names, p->slot->names) != 0;
 }
 

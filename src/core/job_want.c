@@ -12,18 +12,13 @@
 #include "store/revocation.h"
 #include "util/mem.h"
 
-static bool is_same(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* Neither less nor more than the slot shall have now. */
 static bool is_as_wanted(
 	const struct job *job, const struct store_certificate *certificate)
 {
-	return is_same(certificate->names, job->slot.names) &&
-	       is_same(certificate->authority, job->slot.authority) &&
-	       is_same(certificate->profile, job->slot.profile);
+	return str_is_same(certificate->names, job->slot.names) &&
+	       str_is_same(certificate->authority, job->slot.authority) &&
+	       str_is_same(certificate->profile, job->slot.profile);
 }
 
 bool job_is_current_again(const struct job *job)

@@ -138,6 +138,11 @@ size_t strv_length(char *const *v)
 	return n;
 }
 
+bool str_is_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 bool strv_contains(char *const *v, const char *s)
 {
 	for (; v && *v; v++) {

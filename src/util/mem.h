@@ -45,6 +45,8 @@ void strv_append(char ***v, const char *s);
 char **strv_split(const char *text);
 size_t strv_length(char *const *v);
 bool strv_contains(char *const *v, const char *s);
+/* NULL is like NULL alone. */
+bool str_is_same(const char *a, const char *b);
 
 /* For _cleanup_(): frees any malloc'ed pointer, closes any descriptor >= 0. */
 void freep(void *p);

@@ -4,7 +4,6 @@
  * tells from top to bottom.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "core/base/steps.h"
 #include "core/commands/status.h"
@@ -102,11 +101,6 @@ static void drop_context(const char *name, void *userdata)
 	fleet_drop_context(userdata, name);
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* What is read once, at the start: better said than silently left as it was. */
 static void warn_of_start_settings(
 	const struct manager *m, const struct conf *conf, struct conf_report *report)
@@ -119,7 +113,7 @@ static void warn_of_start_settings(
 		unsigned line = 0;
 
 		if (!(row->flags & CONF_AT_START) ||
-			is_same_text(conf_get_text(old, row->name),
+			str_is_same(conf_get_text(old, row->name),
 				conf_get_text(now, row->name)))
 			continue;
 		conf_get_place(now, row->name, &file, &line);

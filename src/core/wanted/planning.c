@@ -106,11 +106,6 @@ static int load_known(
 
 /* --- why ----------------------------------------------------------------------------------- */
 
-static bool is_same(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* The words of `text` that `others` has not. */
 static void tell_words(
 	struct buf *why, const char *what, const char *text, const char *others)
@@ -132,7 +127,7 @@ static void tell_words(
 static void tell_value(
 	struct buf *why, const char *what, const char *before, const char *after)
 {
-	if (!is_same(before, after))
+	if (!str_is_same(before, after))
 		(void)buf_printf(why, "%s%s %s instead of %s", why->len ? "; " : "",
 			what, after ? after : "none", before ? before : "none");
 }
@@ -181,9 +176,9 @@ static int has_fitting(struct planning *p, const struct store_slot *slot,
 	int r = store_certificate_load(p->in.store, slot->certificate_id, &c, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	bool fits = is_same(c.names, wanted->names) &&
-		    is_same(c.authority, wanted->directory) &&
-		    is_same(c.profile, wanted->profile) &&
+	bool fits = str_is_same(c.names, wanted->names) &&
+		    str_is_same(c.authority, wanted->directory) &&
+		    str_is_same(c.profile, wanted->profile) &&
 		    c.not_after_usec > p->in.wall_now_usec;
 	*ret_is_renewal = quota_is_renewal(&c, wanted->directory, wanted->names);
 	store_certificate_done(&c);

@@ -88,6 +88,17 @@ static void test_xstrset(void **state)
 	assert_null(s);
 }
 
+static void test_str_is_same(void **state)
+{
+	const char a[] = "a";
+
+	assert_true(str_is_same(NULL, NULL));
+	assert_true(str_is_same("a", a));
+	assert_false(str_is_same("a", "b"));
+	assert_false(str_is_same("a", NULL));
+	assert_false(str_is_same(NULL, "a"));
+}
+
 static void test_strv(void **state)
 {
 	_cleanup_(strv_freep) char **v = NULL;
@@ -143,6 +154,7 @@ static void test_take(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_str_is_same),
 		cmocka_unit_test(test_xcalloc_zeroes),
 		cmocka_unit_test(test_overflow_aborts),
 		cmocka_unit_test(test_xreallocarray_keeps),
