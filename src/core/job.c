@@ -32,7 +32,6 @@
 #include <errno.h>
 
 #include "acme/order.h"
-#include "core/install.h"
 #include "core/intent_open.h"
 #include "core/issued.h"
 #include "core/job_priv.h"
@@ -288,7 +287,7 @@ static void on_installed(const struct err *install_err, void *userdata)
 	job_step(job);
 }
 
-static struct install_params get_install_params(const struct job *job)
+struct install_params job_get_install_params(const struct job *job)
 {
 	return (struct install_params){
 		.loop = job->env->loop,
@@ -307,7 +306,7 @@ static struct install_params get_install_params(const struct job *job)
 static void step_install(struct job *job)
 {
 	_cleanup_(err_done) struct err err = ERR_INIT;
-	struct install_params params = get_install_params(job);
+	struct install_params params = job_get_install_params(job);
 	int r = job_charge(job, &err);
 
 	if (r >= 0)
@@ -318,36 +317,6 @@ static void step_install(struct job *job)
 
 /* --- prove ------------------------------------------------------------------------------------------ */
 
-/* Is there a certificate of a slot that this one replaces? */
-static bool has_stand_in(const struct job *job)
-{
-	_cleanup_(strv_freep) char **names = strv_split(job->slot.names);
-
-	return job->current.id == 0 && names && served_has_old(job->env->served, names);
-}
-
-/* What was proven before is better than what is not seen, as long as it is valid. */
-static void roll_back(struct job *job)
-{
-	_cleanup_(err_done) struct err err = ERR_INIT;
-	struct install_params params = get_install_params(job);
-
-	bool has_current = job->current.id > 0 &&
-			   job->current.not_after_usec > loop_wall_now(job->env->loop);
-	if (job_is_current_again(job) || (!has_current && !has_stand_in(job)))
-		return;
-	int r = install_roll_back(&params, has_current ? &job->current : NULL, &err);
-	if (r < 0) {
-		_cleanup_(freep) char *text = err_format(&err);
-		log_error(&job->log, "roll-back not stored: %s", text);
-	} else if (r > 0) {
-		events_add(job->env->events, LOG_LEVEL_WARNING, "rolled-back",
-			job->subject, "%s certificate %s is served again",
-			has_current ? job->slot.key_type : "the old",
-			has_current ? job->current.serial : "of the slot before");
-	}
-}
-
 static void on_proven(const struct err *prove_err, void *userdata)
 {
 	struct job *job = userdata;
@@ -355,7 +324,7 @@ static void on_proven(const struct err *prove_err, void *userdata)
 	FAULT("proven");
 	job->prove = prove_cancel(job->prove);
 	if (prove_err) {
-		roll_back(job);
+		job_roll_back(job);
 		job_fail(job, prove_err);
 		return;
 	}
@@ -575,6 +544,16 @@ struct job *job_cancel(struct job *job)
 	free(job->subject);
 	free(job);
 	return NULL;
+}
+
+void job_follow(struct job *job, struct conf *conf, const struct conf_block *domain)
+{
+	if (job->state != JOB_PLACE)
+		return;
+	conf_unref(job->conf);
+	job->conf = conf_ref(conf);
+	job->domain = domain;
+	solver_follow(job->solver, domain);
 }
 
 int64_t job_get_slot_id(const struct job *job)

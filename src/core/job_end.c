@@ -81,6 +81,36 @@ void job_fail(struct job *job, const struct err *cause)
 	job_complete(job, false);
 }
 
+/* Is there a certificate of a slot that this one replaces? */
+static bool has_stand_in(const struct job *job)
+{
+	_cleanup_(strv_freep) char **names = strv_split(job->slot.names);
+
+	return job->current.id == 0 && names && served_has_old(job->env->served, names);
+}
+
+/* What was proven before is better than what is not seen, as long as it is valid. */
+void job_roll_back(struct job *job)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	struct install_params params = job_get_install_params(job);
+
+	bool has_current = job->current.id > 0 &&
+			   job->current.not_after_usec > loop_wall_now(job->env->loop);
+	if (job_is_current_again(job) || (!has_current && !has_stand_in(job)))
+		return;
+	int r = install_roll_back(&params, has_current ? &job->current : NULL, &err);
+	if (r < 0) {
+		_cleanup_(freep) char *text = err_format(&err);
+		log_error(&job->log, "roll-back not stored: %s", text);
+	} else if (r > 0) {
+		events_add(job->env->events, LOG_LEVEL_WARNING, "rolled-back",
+			job->subject, "%s certificate %s is served again",
+			has_current ? job->slot.key_type : "the old",
+			has_current ? job->current.serial : "of the slot before");
+	}
+}
+
 /* Nobody has failed: nothing is counted, and the alarm is clock_watch's. The time of
  * this try shows a later one that it was made by a clock that was ahead. */
 void job_hold_for_clock(struct job *job, const struct err *cause)

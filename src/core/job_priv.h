@@ -3,6 +3,7 @@
  * job_order.c and job_end.c. */
 #pragma once
 
+#include "core/install.h"
 #include "core/job.h"
 #include "store/certificate.h"
 #include "store/slot.h"
@@ -68,6 +69,8 @@ void job_step(struct job *job);
 /* The same on a turn of its own. */
 void job_step_later(struct job *job);
 
+struct install_params job_get_install_params(const struct job *job);
+
 /* --- job_want.c --- */
 
 /* What waits to be installed is the current certificate: core/wanted/plan wants it at another
@@ -98,6 +101,8 @@ int job_take_chain(struct job *job, struct err *err);
 /* What is written before anything is asked of a CA: this try counts as failed until it
  * has succeeded. */
 int job_charge(struct job *job, struct err *err);
+/* Where it is not seen: what was proven before is served again, if that is valid. */
+void job_roll_back(struct job *job);
 /* Each ends the job: the caller returns. */
 void job_complete(struct job *job, bool ok);
 void job_fail(struct job *job, const struct err *cause);

@@ -7,7 +7,6 @@
 
 #include "core/job_priv.h"
 #include "core/renewal.h"
-#include "core/solver.h"
 #include "store/order.h"
 #include "store/revocation.h"
 #include "util/mem.h"
@@ -88,14 +87,4 @@ char *job_format_predecessor(const struct job *job)
 		return NULL;
 	return has_common_name(last->names, job->slot.names) ? renewal_format_id(last)
 							     : NULL;
-}
-
-void job_follow(struct job *job, struct conf *conf, const struct conf_block *domain)
-{
-	if (job->state != JOB_PLACE)
-		return;
-	conf_unref(job->conf);
-	job->conf = conf_ref(conf);
-	job->domain = domain;
-	solver_follow(job->solver, domain);
 }
