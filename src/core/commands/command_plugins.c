@@ -2,9 +2,8 @@
 /* See command_plugins.h. */
 #include "core/commands/command_plugins.h"
 
+#include "core/commands/slot_ids.h"
 #include "core/process/manager.h"
-#include "pki/key.h"
-#include "store/slot.h"
 #include "util/mem.h"
 
 /* --- plugins ------------------------------------------------------------------------- */
@@ -42,20 +41,6 @@ void command_plugins_list(
 
 /* --- plugins enable --------------------------------------------------------------------- */
 
-struct due_walk {
-	int64_t ids[_KEY_TYPE_MAX];
-	unsigned n;
-};
-
-static int on_slot(const struct store_slot *slot, void *userdata)
-{
-	struct due_walk *walk = userdata;
-
-	if (!slot->removed && walk->n < ARRAY_SIZE(walk->ids))
-		walk->ids[walk->n++] = slot->id;
-	return 0;
-}
-
 static int make_slot_due(struct manager *m, int64_t id, struct err *err)
 {
 	struct store_slot slot = { 0 };
@@ -72,11 +57,11 @@ static int make_slot_due(struct manager *m, int64_t id, struct err *err)
 
 static int make_due(struct manager *m, const char *domain, struct err *err)
 {
-	struct due_walk walk = { .n = 0 };
-	int r = store_slot_each(m->store, domain, on_slot, &walk, err);
+	struct slot_ids slots = { .n = 0 };
+	int r = slot_ids_load(&slots, m->store, domain, err);
 
-	for (unsigned i = 0; i < walk.n && r >= 0; i++)
-		r = make_slot_due(m, walk.ids[i], err);
+	for (unsigned i = 0; i < slots.n && r >= 0; i++)
+		r = make_slot_due(m, slots.id[i], err);
 	return r;
 }
 

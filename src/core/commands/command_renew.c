@@ -4,10 +4,9 @@
 
 #include <errno.h>
 
+#include "core/commands/slot_ids.h"
 #include "core/process/manager.h"
 #include "core/wanted/policy.h"
-#include "pki/key.h"
-#include "store/slot.h"
 #include "util/mem.h"
 
 struct renewal {
@@ -15,20 +14,6 @@ struct renewal {
 	struct schedule_watch *watch[_KEY_TYPE_MAX];
 	unsigned n_open, n_failed;
 };
-
-struct renew_walk {
-	int64_t ids[_KEY_TYPE_MAX];
-	unsigned n;
-};
-
-static int on_renew_slot(const struct store_slot *slot, void *userdata)
-{
-	struct renew_walk *walk = userdata;
-
-	if (!slot->removed && walk->n < ARRAY_SIZE(walk->ids))
-		walk->ids[walk->n++] = slot->id;
-	return 0;
-}
 
 static void renewal_free(struct renewal *r)
 {
@@ -62,13 +47,13 @@ static void on_renewed(bool ok, void *userdata)
 
 /* Is there anything to do without --force? */
 static bool is_renewal_due(
-	struct manager *m, const int64_t *ids, unsigned n, char **ret_when)
+	struct manager *m, const struct slot_ids *slots, char **ret_when)
 {
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < slots->n; i++) {
 		struct store_slot slot = { 0 };
 		char date[USEC_RFC3339_MAX];
 
-		if (store_slot_load(m->store, ids[i], &slot, NULL) != 0)
+		if (store_slot_load(m->store, slots->id[i], &slot, NULL) != 0)
 			continue;
 		bool due = slot.certificate_id == 0 || slot.attempts > 0 ||
 			   slot.due_usec <= loop_wall_now(m->loop);
@@ -82,23 +67,23 @@ static bool is_renewal_due(
 }
 
 static void watch_renewal(struct manager *m, struct control_request *request,
-	const struct renew_walk *walk)
+	const struct slot_ids *slots)
 {
 	struct renewal *r = xnew(struct renewal);
 
 	r->request = request;
-	r->n_open = walk->n;
-	for (unsigned i = 0; i < walk->n; i++)
-		r->watch[i] = schedule_watch(m->schedule, walk->ids[i], on_renewed, r);
+	r->n_open = slots->n;
+	for (unsigned i = 0; i < slots->n; i++)
+		r->watch[i] = schedule_watch(m->schedule, slots->id[i], on_renewed, r);
 	control_request_on_gone(request, on_renewal_gone, r);
 }
 
-static int start_renewals(struct manager *m, const struct renew_walk *walk,
+static int start_renewals(struct manager *m, const struct slot_ids *slots,
 	unsigned flags, struct err *err)
 {
-	for (unsigned i = 0; i < walk->n; i++) {
+	for (unsigned i = 0; i < slots->n; i++) {
 		_cleanup_(err_done) struct err why = ERR_INIT;
-		int r = schedule_start(m->schedule, walk->ids[i], flags, &why);
+		int r = schedule_start(m->schedule, slots->id[i], flags, &why);
 
 		if (r < 0 && r != -EBUSY) {
 			err_move(err, &why);
@@ -113,29 +98,28 @@ void command_renew_run(
 {
 	struct manager *m = userdata;
 	bool force = json_view_bool(args, "force", false);
-	struct renew_walk walk = { .n = 0 };
+	struct slot_ids slots = { .n = 0 };
 	_cleanup_(err_done) struct err err = ERR_INIT;
 	_cleanup_(freep) char *when = NULL;
 	const char *domain = policy_find_domain(
 		m->loaded.conf, json_view_string(args, "name"), &err);
 
-	if (!domain ||
-		store_slot_each(m->store, domain, on_renew_slot, &walk, &err) < 0) {
+	if (!domain || slot_ids_load(&slots, m->store, domain, &err) < 0) {
 		control_request_fail(request, COMMAND_FAILED, &err);
 		return;
 	}
-	if (!force && !is_renewal_due(m, walk.ids, walk.n, &when)) {
+	if (!force && !is_renewal_due(m, &slots, &when)) {
 		control_request_end(request, COMMAND_FAILED,
 			"%s is not due before %s; --force orders all the same", domain,
 			when ? when : "(never)");
 		return;
 	}
-	if (start_renewals(m, &walk, force ? JOB_FORCED : 0, &err) < 0) {
+	if (start_renewals(m, &slots, force ? JOB_FORCED : 0, &err) < 0) {
 		control_request_fail(request, COMMAND_FAILED, &err);
 		return;
 	}
-	if (json_view_bool(args, "wait", false) && walk.n > 0)
-		watch_renewal(m, request, &walk);
+	if (json_view_bool(args, "wait", false) && slots.n > 0)
+		watch_renewal(m, request, &slots);
 	else
 		control_request_end(
 			request, COMMAND_OK, "renewal of %s has begun", domain);
