@@ -13,7 +13,7 @@ struct store_slot {
 	char *domain;           /* block name */
 	char *key_type;         /* name, as in pki/key.h */
 	char *names;            /* space separated, sorted, normalised */
-	char *authority;        /* wanted */
+	char *authority;        /* directory of the one that is wanted */
 	char *profile;          /* wanted; NULL */
 	int64_t certificate_id; /* current one; 0 = none */
 	int64_t pending_id;     /* issued and not yet proven; 0 = none */
