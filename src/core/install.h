@@ -36,7 +36,8 @@ int install_start(struct install **ret, const struct install_params *params,
 	install_done_fn *done, void *userdata, struct err *err);
 /* After a failed proof: where the front was not seen to serve the new certificate, it
  * serves `old` again under the names that both have, also after a restart; the next
- * install_start tries the new one again. old NULL: what stands in (core/workers/served). 1: taken back, 0: there was nothing to. */
+ * install_start tries the new one again. old NULL: what stands in (core/workers/served).
+ * 1: taken back, 0: there was nothing to. */
 int install_roll_back(const struct install_params *params,
 	const struct store_certificate *old, struct err *err);
 
