@@ -13,6 +13,7 @@
 #include "front/ticket.h"
 #include "io/loop.h"
 #include "link/ends.h"
+#include "link/message.h"
 #include "util/list.h"
 #include "util/log.h"
 
@@ -50,5 +51,8 @@ struct front {
  * names come with CONFIGURE. priority: NULL = TLS_CONTEXT_PRIORITY. On error: front_done. */
 int front_init(
 	struct front *front, struct loop *loop, const char *priority, struct err *err);
+/* What CONFIGURE says to the front, once. */
+int front_configure(
+	struct front *front, const struct link_configure *m, struct err *err);
 /* Ends all connections at once, silently. */
 void front_done(struct front *front);

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "front/conn.h"
@@ -24,9 +23,6 @@
 #include "util/map.h"
 #include "util/mem.h"
 
-#define MAX_CONTEXTS_DEFAULT 10000
-/* Descriptors that are no connections. */
-#define DESCRIPTORS_SPARE 64
 /* The last message is given this long to leave. */
 #define FLUSH_STEP_USEC (10 * USEC_PER_MSEC)
 #define FLUSH_STEPS_MAX 100
@@ -145,20 +141,6 @@ static void on_empty(void *userdata)
 
 /* --- messages ------------------------------------------------------------------------ */
 
-static uint64_t limit_connections(uint64_t wanted)
-{
-	struct rlimit limit = { .rlim_cur = 1024 };
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur == RLIM_INFINITY)
-		return wanted ? wanted : UINT64_MAX;
-	/* A connection has two descriptors. */
-	uint64_t most = limit.rlim_cur > 2 * DESCRIPTORS_SPARE
-				? (limit.rlim_cur - DESCRIPTORS_SPARE) / 2
-				: 1;
-	return wanted ? MIN(wanted, most) : most;
-}
-
 static int new_link(struct worker *worker, int fd, struct err *err);
 
 /* The new one learns who we are, and what our clients wait for. */
@@ -177,48 +159,19 @@ static void on_manager_found(int fd, void *userdata)
 	lookups_resend(worker->front.lookups);
 }
 
-static int make_clients(
-	struct front *front, const struct link_configure *m, struct err *err)
-{
-	struct network exceptions[LINK_NETWORKS_MAX];
-	struct clients_limits limits = {
-		.connections = m->address_connections,
-		.rate = m->address_rate,
-		.exceptions = exceptions,
-	};
-
-	for (char **p = m->limit_exceptions; p && *p; p++)
-		if (network_parse(*p, &exceptions[limits.n_exceptions++]))
-			return err_set(err, -EPROTO, "not a network: %s", *p);
-	front->clients = clients_new(&limits);
-	return 0;
-}
-
 static int apply_configure(
 	struct worker *worker, const struct link_configure *m, struct err *err)
 {
-	struct front *front = &worker->front;
+	int r = front_configure(&worker->front, m, err);
 
-	int r = make_clients(front, m, err);
 	if (r < 0)
 		return r;
-	r = tls_context_new(&front->placeholder, m->placeholder_chain_pem,
-		m->placeholder_key_pem, err);
-	if (r < 0)
-		return err_wrap(err, r, "placeholder");
-	names_init(&front->names, &m->names_key);
-	memcpy(front->ticket_key, m->ticket_key, sizeof(front->ticket_key));
-	front->cache =
-		cache_new(m->max_contexts ? m->max_contexts : MAX_CONTEXTS_DEFAULT);
-	front->max_connections = limit_connections(m->max_connections);
-	front->max_handshakes =
-		m->max_handshakes ? m->max_handshakes : front->max_connections;
 	if (m->log_level >= LOG_LEVEL_ERROR)
 		log_set_level((enum log_level)m->log_level);
 	worker->generation = m->generation;
 	if (m->rendezvous)
 		worker->rendezvous = rendezvous_new(
-			front->loop, m->rendezvous, on_manager_found, worker);
+			worker->front.loop, m->rendezvous, on_manager_found, worker);
 	worker->state = WORKER_CONFIGURED;
 	return 0;
 }
