@@ -3,10 +3,13 @@
 
 import os
 import re
+import resource
 import select
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import time
 
 import pytest
@@ -148,6 +151,60 @@ def test_more_strangers_than_descriptors(room):
     session.close()
     for one in strangers:
         one.close()
+
+
+# Opens argv[2] connections, begins a hello on each, and holds them.
+CROWD = """
+import resource, socket, sys
+limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+held = []
+for _ in range(int(sys.argv[2])):
+    one = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 60)
+    one.setblocking(False)
+    try:
+        one.send(bytes([22, 3, 1, 2, 0, 1]))
+    except OSError:
+        pass
+    held.append(one)
+print("there", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_twenty_thousand_half_open(room):
+    """All descriptors that there are: who came last is refused, who is there is served."""
+    daemon = start(
+        room,
+        "max_connections = 100000\nmax_handshakes = 0\n"
+        "address_connections = 0\naddress_rate = 0\n",
+        "    handshake_timeout = 5m\n",
+    )
+    most = (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 64) // 2
+    session = open_session(room)
+    crowds = [
+        subprocess.Popen(
+            [sys.executable, "-c", CROWD, str(room.imaps_port), "5000"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    for one in crowds:
+        assert one.stdout.readline() == b"there\n"
+    talk(session)
+    if most < 20000:
+        with knock(room.imaps_port) as last:
+            assert is_closed(last, 10)
+        wait_ends(daemon, {"max_connections": 20000 - most})
+    talk(session)
+    for one in crowds:
+        one.communicate(timeout=60)
+    wait_ends(daemon, {"left": min(most, 20000) - 1})
+    with open_session(room) as another:
+        talk(another)
+    talk(session)
+    assert "accepting pauses" not in daemon.log()
+    session.close()
 
 
 def test_handshakes_in_flight(room):

@@ -3,15 +3,15 @@
 
 import json
 import os
-import sqlite3
 import time
 
 import pytest
 
+from peers.filled import fill
+
 N = 10000
 SLOW_USEC = 20000
 FACTOR = 10 if os.environ.get("POSTSEAL_VALGRIND") or os.environ.get("POSTSEAL_SLOW") else 1
-DAY = 24 * 3600 * 10**6
 
 
 def domains(n, more=""):
@@ -19,51 +19,6 @@ def domains(n, more=""):
         f"domain d{i}.example {{\n    names = d{i}.example www.d{i}.example\n{more}}}\n"
         for i in range(n)
     )
-
-
-def fill(room, daemon, n):
-    """As if each had been ordered and proven yesterday. One key and chain for all."""
-    with open(room.local_ca.cert_file, encoding="ascii") as file:
-        chain = file.read()
-    with open(room.local_ca.key_file, encoding="ascii") as file:
-        key = file.read()
-    now = int(time.time() * 10**6)
-    end = now + 89 * DAY
-    directory = room.pebble_directory
-    names = [f"d{i}.example www.d{i}.example" for i in range(n)]
-    ids = range(1, n + 1)
-    with sqlite3.connect(daemon.database) as base:
-        base.executemany("INSERT INTO domain VALUES (?)", [(f"d{i}.example",) for i in range(n)])
-        base.executemany(
-            "INSERT INTO slot (id, domain, key_type, names, authority, due_usec, attempts,"
-            " attempted_usec, removed, expires_usec)"
-            " VALUES (?, ?, 'ecdsa-p256', ?, ?, ?, 0, ?, 0, ?)",
-            [
-                (i, f"d{i - 1}.example", names[i - 1], directory, now + 50 * DAY, now - DAY, end)
-                for i in ids
-            ],
-        )
-        base.executemany(
-            "INSERT INTO certificate (id, slot_id, authority, names, serial, fingerprint,"
-            " issuer, not_before_usec, not_after_usec, issued_usec, state)"
-            " VALUES (?, ?, ?, ?, '01', ?, 'CN=test', ?, ?, ?, 'served')",
-            [
-                (i, i, directory, names[i - 1], f"{i:064x}", now - DAY, end, now - DAY)
-                for i in ids
-            ],
-        )
-        base.executemany(
-            "INSERT INTO certificate_pem (certificate_id, chain_pem, key_pem)"
-            " VALUES (?, ?, ?)",
-            [(i, chain, key) for i in ids],
-        )
-        base.executemany(
-            "INSERT INTO install (certificate_id, target, address, done_usec, proven_usec,"
-            " next_usec, attempts) VALUES (?, 'front', '', ?, ?, 0, 0)",
-            [(i, now - DAY, now - DAY) for i in ids],
-        )
-        base.execute("UPDATE slot SET certificate_id = id")
-    base.close()
 
 
 def config(room, text):
@@ -83,7 +38,10 @@ def many(room):
     room.pebble_directory = f"https://127.0.0.1:{room.ports.take()}/dir"
     daemon = room.postseald(config(room, ""))
     assert daemon.stop() == 0
-    fill(room, daemon, N)
+    ca = room.local_ca
+    directory = room.pebble_directory
+    names = "d{i}.example www.d{i}.example"
+    fill(daemon.database, ca.cert_file, ca.key_file, directory, N, names)
     daemon.write(config(room, domains(N)))
     return daemon
 
