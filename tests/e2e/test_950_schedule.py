@@ -48,7 +48,8 @@ def test_no_order_and_an_alarm(wrong):
     assert "authority evil says" in alarm
     done = daemon.ctl("status")
     assert done.returncode == 2
-    assert f"alarm: {alarm}" in done.stdout
+    # Both times go on with each answer of the CA's.
+    assert "alarm: this machine's clock says " in done.stdout
     assert "no order is made" in daemon.happened("clock")
     wait_until(lambda: daemon.slot("one.example")["error"], "the end of the first try")
     assert daemon.slot("one.example")["attempts"] == 0
