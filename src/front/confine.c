@@ -7,6 +7,8 @@
 #include "front/confine.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -18,24 +20,13 @@
 #include "io/sandbox.h"
 #include "util/fault.h"
 
-#define IS(index, value)                 \
-	{                                \
-		index, UINT32_MAX, value \
-	}
-#define HAS_NOT(index, mask)   \
-	{                      \
-		index, mask, 0 \
-	}
-#define SOCKET_TYPE(index, value) \
-	{                         \
-		index, 0xf, value \
-	}
-#define NOTHING_SET(index)           \
-	{                            \
-		index, UINT64_MAX, 0 \
-	}
-
 /* clang-format off */
+#define IS(index, value)     { index, UINT32_MAX, value }
+#define HAS_NOT(index, mask) { index, mask, 0 }
+#define NOTHING_SET(index)   { index, UINT64_MAX, 0 }
+/* But for SOCK_CLOEXEC and SOCK_NONBLOCK; the protocol is the family's own. */
+#define STREAM_OF(family)    { IS(0, family), { 1, 0xf, SOCK_STREAM }, IS(2, 0) }
+
 static const struct sandbox_call allowed[] = {
 	/* sockets */
 	{ "accept4", {} },
@@ -55,20 +46,25 @@ static const struct sandbox_call allowed[] = {
 	{ "recvmsg", {} },
 	{ "sendmsg", {} },
 	{ "sendto", {} },
-	{ "setsockopt", {} },
+	{ "setsockopt", { IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY) } },
 	{ "shutdown", {} },
-	{ "socket", { IS(0, AF_INET), SOCKET_TYPE(1, SOCK_STREAM) } },
-	{ "socket", { IS(0, AF_INET6), SOCKET_TYPE(1, SOCK_STREAM) } },
-	{ "socket", { IS(0, AF_UNIX), SOCKET_TYPE(1, SOCK_STREAM) } },
+	{ "socket", STREAM_OF(AF_INET) },
+	{ "socket", STREAM_OF(AF_INET6) },
+	{ "socket", STREAM_OF(AF_UNIX) },
 	{ "write", {} },
 	{ "writev", {} },
 	/* the loop */
+	{ "clock_getres", {} },
 	{ "clock_gettime", {} },
+	{ "clock_nanosleep", {} },
 	{ "epoll_ctl", {} },
 	{ "epoll_pwait", {} },
 	{ "epoll_wait", {} },
 	{ "gettimeofday", {} },
+	{ "nanosleep", {} },
 	{ "restart_syscall", {} },
+	{ "sched_yield", {} },
+	{ "time", {} },
 	/* memory, never to be executed */
 	{ "brk", {} },
 	{ "madvise", {} },
@@ -81,7 +77,11 @@ static const struct sandbox_call allowed[] = {
 	{ "getrandom", {} },
 	{ "poll", {} },
 	{ "ppoll", {} },
-	/* its own limits, to be read */
+	/* who it is, and its own limits, to be read */
+	{ "getegid", {} },
+	{ "geteuid", {} },
+	{ "getgid", {} },
+	{ "getuid", {} },
 	{ "prlimit64", { IS(0, 0), NOTHING_SET(2) } },
 	/* the end, and abort() */
 	{ "exit", {} },
@@ -91,6 +91,7 @@ static const struct sandbox_call allowed[] = {
 	{ "rt_sigaction", {} },
 	{ "rt_sigprocmask", {} },
 	{ "rt_sigreturn", {} },
+	{ "sigaltstack", {} },
 	{ "tgkill", { IS(0, SANDBOX_SELF) } },
 	{ .name = NULL },
 };
@@ -103,6 +104,9 @@ static const struct sandbox_call refused[] = {
 	{ "faccessat2", {} },
 	{ "fstat", {} },
 	{ "getcwd", {} },
+	{ "getrusage", {} },
+	{ "ioctl", {} },
+	{ "lseek", {} },
 	{ "lstat", {} },
 	{ "newfstatat", {} },
 	{ "open", {} },

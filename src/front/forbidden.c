@@ -7,6 +7,7 @@
 #	include <arpa/inet.h>
 #	include <fcntl.h>
 #	include <netinet/in.h>
+#	include <netinet/tcp.h>
 #	include <sched.h>
 #	include <signal.h>
 #	include <stdlib.h>
@@ -123,6 +124,21 @@ static int datagram_socket(void)
 	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 }
 
+static int other_protocol(void)
+{
+	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+}
+
+/* Code of the kernel that a worker does without, and that has had its holes. */
+static int set_option(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int r = setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 3);
+
+	close(fd);
+	return r;
+}
+
 static int bind_port(void)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET,
@@ -172,6 +188,8 @@ const struct forbidden_act forbidden_acts[] = {
 	{ "packet",    packet_socket,   true },
 	{ "netlink",   netlink_socket,  true },
 	{ "datagram",  datagram_socket, true },
+	{ "protocol",  other_protocol,  true },
+	{ "option",    set_option,      true },
 	{ "bind",      bind_port,       true },
 	{ "map-code",  map_code,        true },
 	{ "make-code", make_code,       true },

@@ -10,7 +10,7 @@
 
 #include "util/err.h"
 
-#define SANDBOX_ARGS_MAX 2
+#define SANDBOX_ARGS_MAX 3
 /* As a value: our own process. */
 #define SANDBOX_SELF UINT64_MAX
 

@@ -12,7 +12,10 @@ from peers.tls import connect
 
 GREETING = b"* OK hello\r\n"
 DOMAINS = "domain one.example {\n}\n"
-FATAL = ["exec", "fork", "ptrace", "kill", "raw", "packet", "netlink", "bind", "make-code"]
+FATAL = [
+    "exec", "fork", "ptrace", "kill", "raw", "packet", "netlink", "bind", "make-code",
+    "protocol", "option",
+]  # fmt: skip
 REFUSED = ["open", "make", "stat", "dumpable"]
 
 
