@@ -179,8 +179,11 @@ int http_request_parse(const char *data, size_t len, struct http_request *ret)
 	struct span head = { .data = data, .len = MIN(len, (size_t)HTTP_HEAD_MAX) };
 
 	*ret = (struct http_request){ 0 };
+	/* Behind a PROXY header there may be nothing yet. */
+	if (len == 0)
+		return 0;
 	/* What begins like this is no request, and need not be waited for. */
-	if (len > 0 && !is_token_char(data[0]))
+	if (!is_token_char(data[0]))
 		return BAD;
 	int r = parse_head(head, ret);
 	return r == 0 && len >= HTTP_HEAD_MAX ? -431 : r;

@@ -181,6 +181,9 @@ static void test_http(void **state)
 	rig_add_name(p.rig, "a.test");
 	int fd = connect_from(BALANCER, p.http);
 	rig_write(p.rig, fd, LOCAL_V2, LOCAL_SIZE);
+	/* The header alone, and nothing behind it. */
+	for (int i = 0; i < 5; i++)
+		rig_turn(p.rig);
 	rig_write(p.rig, fd, request, strlen(request));
 	rig_read(p.rig, fd, answer, sizeof(answer));
 	assert_memory_equal(answer, "HTTP/1.1 301", sizeof(answer));

@@ -75,9 +75,10 @@ static void test_parse(void **state)
 static void test_truncated(void **state)
 {
 	const char *head = cases[1].head;
+	struct http_request request;
 
+	assert_int_equal(http_request_parse(NULL, 0, &request), 0);
 	for (size_t n = 0; n < strlen(head); n++) {
-		struct http_request request;
 		_cleanup_(freep) char *cut = xnew_array(char, n + 1);
 		memcpy(cut, head, n);
 		assert_int_equal(http_request_parse(cut, n, &request), 0);
