@@ -3,6 +3,7 @@
  * The plugin border of Postseal. This is the one header that a plugin includes.
  *
  * ABI log, newest first
+ *   0.2  2026-11-23  dns; values put into the DNS, look-ups, wanted records
  *   0.1  2026-11-23  first: challenge, deploy, notify; log, settings, state, timers,
  *                    watch, HTTP, exec, files, published answers
  *
@@ -33,7 +34,7 @@
 #include <stdint.h>
 
 #define POSTSEAL_ABI_MAJOR 0
-#define POSTSEAL_ABI_MINOR 1
+#define POSTSEAL_ABI_MINOR 2
 
 /* Does the struct at p, which begins with or contains `size`, have this member? */
 #define POSTSEAL_HAS(p, type, member) \
@@ -46,6 +47,8 @@ struct postseal_watch;
 struct postseal_http;
 struct postseal_exec;
 struct postseal_publication;
+struct postseal_txt_op;
+struct postseal_lookup;
 
 /* --- how a call ends ------------------------------------------------------------ */
 
@@ -61,6 +64,18 @@ struct postseal_address {
 	const char *sni;     /* NULL: each name of the certificate */
 };
 
+/* A wanted record: what must stand in the DNS so that something succeeds. Postseal shows it
+ * to the operator, watches it on all authoritative servers and tells what becomes of it. */
+struct postseal_wanted {
+	size_t size;
+	const char *owner; /* full name, no dot at the end */
+	const char *type;  /* "TXT", "CNAME", "CAA", "NS" */
+	const char
+		*value; /* TXT: its text; CNAME, NS: the target; CAA: `0 issue "…"` */
+	const char *why;    /* what it does or allows, a sentence for a person */
+	uint64_t until_sec; /* calendar time at which it ends by itself; 0 = never */
+};
+
 struct postseal_result {
 	size_t size; /* sizeof(struct postseal_result) */
 	enum postseal_outcome outcome;
@@ -71,6 +86,14 @@ struct postseal_result {
 	size_t n_addresses;
 	/* challenge want: what present and cleanup shall be given back; NULL = nothing */
 	const char *saved;
+	/* challenge want: the records that must stand (outcome OK: that is all it takes) */
+	const struct postseal_wanted *wanted;
+	size_t n_wanted;
+	/* dns place: the other name at which this provider lets a value stand; NULL: the
+	 * name itself */
+	const char *place;
+	/* dns list: the values at the name, NULL-terminated; NULL: none */
+	const char *const *values;
 };
 
 /* --- services: what the host does for a plugin ---------------------------------- */
@@ -92,12 +115,15 @@ enum {
 struct postseal_http_params {
 	size_t size;
 	const char *method; /* "GET" or "POST" */
-	const char *url;    /* https:// */
+	const char *url;    /* https://, and http:// on this machine (127.…, [::1]) */
 	const char *content_type;
 	const void *body;
 	size_t body_len;
 	size_t max_body_bytes;  /* 0 = 64 KiB */
 	uint64_t deadline_usec; /* 0 = 30 s */
+	/* Since 0.2. Lines "Name: value", NULL-terminated; NULL = none. */
+	const char *const *headers;
+	const char *ca_file; /* PEM of the CAs to trust; NULL = the system's */
 };
 
 struct postseal_http_result {
@@ -148,6 +174,44 @@ struct postseal_answer {
 	const char *key_authorization; /* body; ALPN: hashed into the certificate */
 };
 
+/* One TXT value at one name, beside whatever else stands there. */
+struct postseal_txt {
+	size_t size;
+	const char *domain; /* the operator's unit, whose policy names the provider */
+	const char *name;   /* "_acme-challenge.mail.example.org" */
+	const char *value;  /* at most 4096 octets, printable; NULL to ask WHERE */
+};
+
+enum postseal_txt_act {
+	POSTSEAL_TXT_WHERE, /* can it be put there? OK: `wanted` must stand before */
+	POSTSEAL_TXT_PUT,   /* OK: a provider has it */
+	POSTSEAL_TXT_LOOK,  /* OK: seen where the policy's `propagation` wants it */
+	POSTSEAL_TXT_REMOVE,
+};
+
+struct postseal_txt_result {
+	size_t size;
+	enum postseal_outcome outcome;
+	const char *detail;  /* NULL if OK */
+	uint64_t retry_usec; /* LOOK, not yet seen: look again after; 0 = you decide */
+	const struct postseal_wanted *wanted; /* WHERE: as in struct postseal_result */
+	size_t n_wanted;
+};
+
+enum postseal_lookup_status {
+	POSTSEAL_LOOKUP_FOUND,
+	POSTSEAL_LOOKUP_NOTHING, /* no such name, or no such record there */
+	POSTSEAL_LOOKUP_FAILED,  /* nobody could tell; also an answer that is forged */
+};
+
+struct postseal_lookup_result {
+	size_t size;
+	enum postseal_lookup_status status;
+	const char *const *values; /* NULL-terminated: addresses, targets, texts */
+	int is_secure;             /* validated by DNSSEC */
+	const char *detail;        /* NULL unless FAILED */
+};
+
 /* ok 0: detail says what is wrong. */
 typedef void postseal_publication_fn(int ok, const char *detail, void *userdata);
 typedef void postseal_timer_fn(void *userdata);
@@ -156,6 +220,9 @@ typedef void postseal_http_fn(
 	const struct postseal_http_result *result, void *userdata);
 typedef void postseal_exec_fn(
 	const struct postseal_exec_result *result, void *userdata);
+typedef void postseal_txt_fn(const struct postseal_txt_result *result, void *userdata);
+typedef void postseal_lookup_fn(
+	const struct postseal_lookup_result *result, void *userdata);
 
 /*
  * All starting services return a handle, or NULL when nothing was started (the reason
@@ -219,6 +286,19 @@ struct postseal_services {
 	void (*publication_cancel)(struct postseal_publication *op);
 	void (*withdraw)(
 		struct postseal_host *host, const struct postseal_answer *answer);
+
+	/* Since 0.2. What a challenge does in the DNS goes through the domain's provider,
+	 * which core chooses: plugins never call plugins. PUT and REMOVE may be repeated. */
+	struct postseal_txt_op *(*txt_start)(struct postseal_host *host,
+		enum postseal_txt_act act, const struct postseal_txt *txt,
+		postseal_txt_fn *fn, void *userdata);
+	void (*txt_cancel)(struct postseal_txt_op *op);
+	/* "A", "AAAA", "CNAME", "NS", "TXT": asked of whoever knows. Not for names that are
+	 * about to be written: a negative answer would be remembered. */
+	struct postseal_lookup *(*lookup_start)(struct postseal_host *host,
+		const char *name, const char *type, postseal_lookup_fn *fn,
+		void *userdata);
+	void (*lookup_cancel)(struct postseal_lookup *op);
 };
 
 /* --- settings that a plugin brings ------------------------------------------------ */
@@ -256,6 +336,15 @@ struct postseal_setting {
 
 enum {
 	POSTSEAL_CHALLENGE_WILDCARD = 1 << 0, /* can validate wildcard names */
+	/* Its answer stands in the DNS: looked at for propagation_timeout */
+	POSTSEAL_CHALLENGE_DNS = 1 << 1,
+};
+
+enum postseal_fit {
+	POSTSEAL_FIT_YES,
+	POSTSEAL_FIT_NO,      /* meant to, and does not: what differs */
+	POSTSEAL_FIT_OTHER,   /* something that stands there for another reason */
+	POSTSEAL_FIT_FOREIGN, /* it lets somebody else do what ours does: an alarm */
 };
 
 /* What a challenge is about. Members that are not known yet are NULL. */
@@ -270,6 +359,11 @@ struct postseal_task {
 	const char *key_authorization; /* token "." thumbprint; NULL without a token */
 	const char *challenge_json;    /* the CA's challenge object as text */
 	const char *saved;             /* what want gave */
+	/* Since 0.2. */
+	const char *authority;      /* the CA's block */
+	const char *directory_url;  /* as configured */
+	const char *directory_json; /* its "meta" as text; NULL = not read yet */
+	int has_wildcard; /* the domain also has "*." of this name; set with is_wildcard */
 };
 
 struct postseal_challenge {
@@ -292,6 +386,45 @@ struct postseal_challenge {
 		struct postseal_call *call);
 	/* Take the answer back. NULL = nothing to do. */
 	void (*cleanup)(void *instance, const struct postseal_task *task,
+		struct postseal_call *call);
+	/* Drop the call. NULL: the plugin completes all calls from within. */
+	void (*cancel)(void *instance, struct postseal_call *call);
+	/* Since 0.2. Does a value that was seen at the owner of a wanted record do its work?
+	 * At once, without looking at anything else. NULL: only if it is equal. NO and
+	 * FOREIGN: a sentence in detail (size octets). */
+	enum postseal_fit (*fits)(void *instance, const struct postseal_wanted *wanted,
+		const char *seen, char *detail, size_t size);
+};
+
+/* --- kind: dns ---------------------------------------------------------------------- */
+
+/* One TXT value. */
+struct postseal_value {
+	size_t size;
+	const char *domain; /* the operator's unit that it is for */
+	const char *name;   /* where it shall stand; full, no dot at the end */
+	const char *value;  /* NULL for place and list; a TXT record's strings joined */
+	/* The name is not the one that the CA asks for, but where a CNAME leads: only a
+	 * provider that knows the zone to be its own may say OK. */
+	int is_delegated;
+};
+
+/* A provider. Other values at the same name are never touched; each method may be repeated,
+ * and the host has one of them at a name under way at a time. */
+struct postseal_dns {
+	size_t size;
+	/* Would a value for this name be put by this provider, and where? OK, or REFUSED: a
+	 * name of somebody else. NULL: OK unless is_delegated. */
+	void (*place)(void *instance, const struct postseal_value *value,
+		struct postseal_call *call);
+	/* OK also when it is there. `name` is what place said. Must not be NULL. */
+	void (*add)(void *instance, const struct postseal_value *value,
+		struct postseal_call *call);
+	/* OK also when it is not there. Must not be NULL. */
+	void (*remove)(void *instance, const struct postseal_value *value,
+		struct postseal_call *call);
+	/* The values that are there. NULL: it cannot tell. */
+	void (*list)(void *instance, const struct postseal_value *value,
 		struct postseal_call *call);
 	/* Drop the call. NULL: the plugin completes all calls from within. */
 	void (*cancel)(void *instance, struct postseal_call *call);
@@ -339,7 +472,7 @@ struct postseal_notify {
 
 enum postseal_kind {
 	POSTSEAL_KIND_CHALLENGE = 1,
-	POSTSEAL_KIND_DNS = 2, /* reserved */
+	POSTSEAL_KIND_DNS = 2,
 	POSTSEAL_KIND_DEPLOY = 3,
 	POSTSEAL_KIND_NOTIFY = 4,
 };
@@ -365,6 +498,7 @@ struct postseal_plugin {
 	const struct postseal_challenge *challenge;
 	const struct postseal_deploy *deploy;
 	const struct postseal_notify *notify;
+	const struct postseal_dns *dns; /* since 0.2 */
 };
 
 /* First initialiser of every descriptor. */

@@ -28,6 +28,10 @@ static void print_result(void)
 	MEMBER(postseal_result, addresses);
 	MEMBER(postseal_result, n_addresses);
 	MEMBER(postseal_result, saved);
+	MEMBER(postseal_result, wanted);
+	MEMBER(postseal_result, n_wanted);
+	MEMBER(postseal_result, place);
+	MEMBER(postseal_result, values);
 }
 
 static void print_http_params(void)
@@ -41,6 +45,8 @@ static void print_http_params(void)
 	MEMBER(postseal_http_params, body_len);
 	MEMBER(postseal_http_params, max_body_bytes);
 	MEMBER(postseal_http_params, deadline_usec);
+	MEMBER(postseal_http_params, headers);
+	MEMBER(postseal_http_params, ca_file);
 }
 
 static void print_http_result(void)
@@ -123,6 +129,10 @@ static void print_services(void)
 	MEMBER(postseal_services, look_start);
 	MEMBER(postseal_services, publication_cancel);
 	MEMBER(postseal_services, withdraw);
+	MEMBER(postseal_services, txt_start);
+	MEMBER(postseal_services, txt_cancel);
+	MEMBER(postseal_services, lookup_start);
+	MEMBER(postseal_services, lookup_cancel);
 }
 
 static void print_setting(void)
@@ -151,6 +161,10 @@ static void print_task(void)
 	MEMBER(postseal_task, key_authorization);
 	MEMBER(postseal_task, challenge_json);
 	MEMBER(postseal_task, saved);
+	MEMBER(postseal_task, authority);
+	MEMBER(postseal_task, directory_url);
+	MEMBER(postseal_task, directory_json);
+	MEMBER(postseal_task, has_wildcard);
 }
 
 static void print_challenge(void)
@@ -165,6 +179,7 @@ static void print_challenge(void)
 	MEMBER(postseal_challenge, ready);
 	MEMBER(postseal_challenge, cleanup);
 	MEMBER(postseal_challenge, cancel);
+	MEMBER(postseal_challenge, fits);
 }
 
 static void print_bundle(void)
@@ -206,6 +221,68 @@ static void print_notify(void)
 	MEMBER(postseal_notify, cancel);
 }
 
+static void print_wanted(void)
+{
+	TYPE(postseal_wanted);
+	MEMBER(postseal_wanted, size);
+	MEMBER(postseal_wanted, owner);
+	MEMBER(postseal_wanted, type);
+	MEMBER(postseal_wanted, value);
+	MEMBER(postseal_wanted, why);
+	MEMBER(postseal_wanted, until_sec);
+}
+
+static void print_txt(void)
+{
+	TYPE(postseal_txt);
+	MEMBER(postseal_txt, size);
+	MEMBER(postseal_txt, domain);
+	MEMBER(postseal_txt, name);
+	MEMBER(postseal_txt, value);
+}
+
+static void print_txt_result(void)
+{
+	TYPE(postseal_txt_result);
+	MEMBER(postseal_txt_result, size);
+	MEMBER(postseal_txt_result, outcome);
+	MEMBER(postseal_txt_result, detail);
+	MEMBER(postseal_txt_result, retry_usec);
+	MEMBER(postseal_txt_result, wanted);
+	MEMBER(postseal_txt_result, n_wanted);
+}
+
+static void print_lookup_result(void)
+{
+	TYPE(postseal_lookup_result);
+	MEMBER(postseal_lookup_result, size);
+	MEMBER(postseal_lookup_result, status);
+	MEMBER(postseal_lookup_result, values);
+	MEMBER(postseal_lookup_result, is_secure);
+	MEMBER(postseal_lookup_result, detail);
+}
+
+static void print_value(void)
+{
+	TYPE(postseal_value);
+	MEMBER(postseal_value, size);
+	MEMBER(postseal_value, domain);
+	MEMBER(postseal_value, name);
+	MEMBER(postseal_value, value);
+	MEMBER(postseal_value, is_delegated);
+}
+
+static void print_dns(void)
+{
+	TYPE(postseal_dns);
+	MEMBER(postseal_dns, size);
+	MEMBER(postseal_dns, place);
+	MEMBER(postseal_dns, add);
+	MEMBER(postseal_dns, remove);
+	MEMBER(postseal_dns, list);
+	MEMBER(postseal_dns, cancel);
+}
+
 static void print_plugin(void)
 {
 	TYPE(postseal_plugin);
@@ -222,6 +299,7 @@ static void print_plugin(void)
 	MEMBER(postseal_plugin, challenge);
 	MEMBER(postseal_plugin, deploy);
 	MEMBER(postseal_plugin, notify);
+	MEMBER(postseal_plugin, dns);
 }
 
 static void print_values(void)
@@ -253,6 +331,18 @@ static void print_values(void)
 	VALUE(POSTSEAL_SETTING_REQUIRED);
 	VALUE(POSTSEAL_SETTING_SECRET);
 	VALUE(POSTSEAL_CHALLENGE_WILDCARD);
+	VALUE(POSTSEAL_CHALLENGE_DNS);
+	VALUE(POSTSEAL_TXT_WHERE);
+	VALUE(POSTSEAL_TXT_PUT);
+	VALUE(POSTSEAL_TXT_LOOK);
+	VALUE(POSTSEAL_TXT_REMOVE);
+	VALUE(POSTSEAL_LOOKUP_FOUND);
+	VALUE(POSTSEAL_LOOKUP_NOTHING);
+	VALUE(POSTSEAL_LOOKUP_FAILED);
+	VALUE(POSTSEAL_FIT_YES);
+	VALUE(POSTSEAL_FIT_NO);
+	VALUE(POSTSEAL_FIT_OTHER);
+	VALUE(POSTSEAL_FIT_FOREIGN);
 	VALUE(POSTSEAL_KIND_CHALLENGE);
 	VALUE(POSTSEAL_KIND_DNS);
 	VALUE(POSTSEAL_KIND_DEPLOY);
@@ -278,6 +368,12 @@ int main(void)
 	print_deploy();
 	print_notice();
 	print_notify();
+	print_wanted();
+	print_txt();
+	print_txt_result();
+	print_lookup_result();
+	print_value();
+	print_dns();
 	print_plugin();
 	print_values();
 	return 0;

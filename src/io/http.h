@@ -48,6 +48,9 @@ struct http_params {
 	size_t body_len;
 	const char *content_type; /* NULL = none */
 	const char *accept;       /* NULL = none */
+	const char *const
+		*lines;      /* of the header, "Name: value", checked; NULL = none */
+	const char *ca_file; /* instead of the client's; NULL = that */
 	/* Connect to this instead of the URL's host: "127.0.0.1:8080", "[::1]:80". The
 	 * Host header stays the URL's. */
 	const char *connect_to;

@@ -355,6 +355,8 @@ static void set_method(struct curl_request *req, const struct http_params *param
 	CURL *easy = req->easy;
 
 	add_line(req, "Accept", params->accept);
+	for (size_t i = 0; params->lines && params->lines[i]; i++)
+		req->lines = curl_slist_append(req->lines, params->lines[i]);
 	if (params->method == HTTP_HEAD)
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	if (params->method == HTTP_POST) {
@@ -411,8 +413,10 @@ static void set_limits(struct curl_request *req)
 }
 
 /* False: libcurl is so built that it does not know our file of CAs. */
-static bool set_trust(struct curl_request *req, const struct curl_client *client)
+static bool set_trust(struct curl_request *req, const struct curl_client *client,
+	const char *own_ca_file)
 {
+	const char *ca_file = own_ca_file ? own_ca_file : client->ca_file;
 	CURL *easy = req->easy;
 
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -421,7 +425,7 @@ static bool set_trust(struct curl_request *req, const struct curl_client *client
 	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	if (client->user_agent)
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, client->user_agent);
-	return curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file) == CURLE_OK;
+	return curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK;
 }
 
 static int curl_request_start(struct http_request **ret, struct http_client *base,
@@ -445,7 +449,7 @@ static int curl_request_start(struct http_request **ret, struct http_client *bas
 	set_target(req, params);
 	set_method(req, params);
 	set_limits(req);
-	CURLMcode code = set_trust(req, client)
+	CURLMcode code = set_trust(req, client, params->ca_file)
 				 ? curl_multi_add_handle(client->multi, req->easy)
 				 : CURLM_INTERNAL_ERROR;
 	if (code != CURLM_OK) {

@@ -15,6 +15,10 @@ struct plugin_result {
 	const char *saved;                        /* NULL */
 	const struct postseal_address *addresses; /* checked: numeric, at most 64 */
 	size_t n_addresses;
+	const struct postseal_wanted *wanted; /* checked: plugin/wanted.h */
+	size_t n_wanted;
+	const char *place;   /* a name, checked; NULL */
+	char *const *values; /* NULL-terminated, at most 64; never NULL */
 };
 
 typedef void plugin_done_fn(const struct plugin_result *result, void *userdata);

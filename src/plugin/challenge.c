@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plugin/challenge.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "plugin/call_priv.h"
-#include "plugin/instance_priv.h"
+#include "plugin/entry.h"
 #include "util/mem.h"
+#include "util/text.h"
 
 typedef void method_fn(
 	void *instance, const struct postseal_task *task, struct postseal_call *call);
@@ -34,6 +38,9 @@ static void args_free(void *userdata)
 	free((char *)task->key_authorization);
 	free((char *)task->challenge_json);
 	free((char *)task->saved);
+	free((char *)task->authority);
+	free((char *)task->directory_url);
+	free((char *)task->directory_json);
 	free(args);
 }
 
@@ -54,6 +61,10 @@ static struct challenge_args *args_new(
 		.key_authorization = xstrdup(task->key_authorization),
 		.challenge_json = xstrdup(task->challenge_json),
 		.saved = xstrdup(task->saved),
+		.authority = xstrdup(task->authority),
+		.directory_url = xstrdup(task->directory_url),
+		.directory_json = xstrdup(task->directory_json),
+		.has_wildcard = task->has_wildcard,
 	};
 	return args;
 }
@@ -123,4 +134,28 @@ int plugin_challenge_start(struct plugin_call **ret, struct plugin_instance *ins
 	};
 
 	return plugin_call_start(ret, &params, err);
+}
+
+enum postseal_fit plugin_challenge_fits(const struct plugin_instance *instance,
+	const struct postseal_wanted *wanted, const char *seen, char *detail,
+	size_t size)
+{
+	const struct plugin *plugin = instance->plugin;
+	const struct postseal_challenge *challenge =
+		plugin ? plugin->descriptor.plugin.challenge : NULL;
+	char said[PLUGIN_FIT_DETAIL_MAX] = "";
+	struct plugin_entry entry;
+
+	text_format(detail, size, "%s", "it differs");
+	if (!challenge || !challenge->fits || plugin_refusal(plugin, instance->host))
+		return strcmp(wanted->value, seen) == 0 ? POSTSEAL_FIT_YES
+							: POSTSEAL_FIT_NO;
+	plugin_enter(&entry, instance, "fits", NULL);
+	enum postseal_fit fit =
+		challenge->fits(instance->self, wanted, seen, said, sizeof(said));
+	plugin_leave(&entry);
+	said[sizeof(said) - 1] = '\0';
+	if (said[0])
+		text_format(detail, size, "%s", said);
+	return (unsigned)fit > POSTSEAL_FIT_FOREIGN ? POSTSEAL_FIT_NO : fit;
 }

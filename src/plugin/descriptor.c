@@ -15,6 +15,7 @@
 #define END_OF(type, member) (offsetof(type, member) + sizeof(((type *)NULL)->member))
 #define PLUGIN_BYTES_MIN     END_OF(struct postseal_plugin, notify)
 #define CHALLENGE_BYTES_MIN  END_OF(struct postseal_challenge, cancel)
+#define DNS_BYTES_MIN        END_OF(struct postseal_dns, cancel)
 #define DEPLOY_BYTES_MIN     END_OF(struct postseal_deploy, cancel)
 #define NOTIFY_BYTES_MIN     END_OF(struct postseal_notify, cancel)
 
@@ -119,22 +120,48 @@ static int read_notify(struct descriptor *d, struct err *err)
 	return d->notify.notify ? 0 : refuse(err, "without the method notify");
 }
 
+static int read_dns(struct descriptor *d, struct err *err)
+{
+	const struct postseal_dns *from = d->plugin.dns;
+
+	int r = copy_sized(
+		&d->dns, from, from->size, DNS_BYTES_MIN, sizeof(d->dns), err);
+	if (r < 0)
+		return r;
+	d->plugin.dns = &d->dns;
+	if (!d->dns.add || !d->dns.remove)
+		return refuse(err, "without the methods add and remove");
+	return 0;
+}
+
 /* Exactly the table of its kind must be there. */
 static int read_methods(struct descriptor *d, struct err *err)
 {
 	const struct postseal_plugin *p = &d->plugin;
-	bool is_challenge = p->kind == POSTSEAL_KIND_CHALLENGE;
-	bool is_deploy = p->kind == POSTSEAL_KIND_DEPLOY;
-	bool is_notify = p->kind == POSTSEAL_KIND_NOTIFY;
 
-	if (!is_challenge && !is_deploy && !is_notify)
+	const struct {
+		enum postseal_kind kind;
+		const void *methods;
+		int (*read)(struct descriptor *d, struct err *err);
+	} kinds[] = {
+		{ POSTSEAL_KIND_CHALLENGE, p->challenge, read_challenge },
+		{ POSTSEAL_KIND_DNS, p->dns, read_dns },
+		{ POSTSEAL_KIND_DEPLOY, p->deploy, read_deploy },
+		{ POSTSEAL_KIND_NOTIFY, p->notify, read_notify },
+	};
+
+	size_t own = ARRAY_SIZE(kinds), n_tables = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		n_tables += kinds[i].methods != NULL;
+		if (kinds[i].kind == p->kind)
+			own = i;
+	}
+	if (own == ARRAY_SIZE(kinds))
 		return refuse(err, "of kind %d, which is not known", (int)p->kind);
-	if (is_challenge != !!p->challenge || is_deploy != !!p->deploy ||
-		is_notify != !!p->notify)
+	if (n_tables != 1 || !kinds[own].methods)
 		return refuse(err, "its methods are not those of its kind");
-	if (is_challenge)
-		return read_challenge(d, err);
-	return is_deploy ? read_deploy(d, err) : read_notify(d, err);
+	return kinds[own].read(d, err);
 }
 
 /* --- settings -------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 struct descriptor {
 	struct postseal_plugin plugin; /* its method tables point to those below */
 	struct postseal_challenge challenge;
+	struct postseal_dns dns;
 	struct postseal_deploy deploy;
 	struct postseal_notify notify;
 	size_t n_settings;

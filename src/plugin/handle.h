@@ -14,6 +14,8 @@ enum handle_kind {
 	HANDLE_HTTP,
 	HANDLE_EXEC,
 	HANDLE_PUBLICATION,
+	HANDLE_TXT,
+	HANDLE_LOOKUP,
 };
 
 /* NULL: a million are in use, somebody leaks them. */

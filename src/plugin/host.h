@@ -17,6 +17,22 @@ struct plugin_host;
 struct plugin; /* a loaded shared object */
 struct plugin_instance;
 
+struct plugin_txt_params {
+	enum postseal_txt_act act;
+	const struct postseal_txt *txt;
+};
+
+typedef void plugin_txt_done_fn(
+	const struct postseal_txt_result *result, void *userdata);
+
+struct plugin_lookup_params {
+	const char *name;
+	const char *type;
+};
+
+typedef void plugin_lookup_done_fn(
+	const struct postseal_lookup_result *result, void *userdata);
+
 /* What the host asks of core for its services. Contract: doc/architecture.md,
  * Operations. */
 struct plugin_backing {
@@ -35,6 +51,15 @@ struct plugin_backing {
 		void *done_userdata, struct err *err);
 	void (*publication_cancel)(void *userdata, void *op); /* of either */
 	void (*withdraw)(void *userdata, const struct postseal_answer *answer);
+	/* The DNS. NULL: there is none here. The parameters are copied. */
+	int (*txt_start)(void *userdata, void **ret_op,
+		const struct plugin_txt_params *params, plugin_txt_done_fn *done,
+		void *done_userdata, struct err *err);
+	void (*txt_cancel)(void *userdata, void *op);
+	int (*lookup_start)(void *userdata, void **ret_op,
+		const struct plugin_lookup_params *params, plugin_lookup_done_fn *done,
+		void *done_userdata, struct err *err);
+	void (*lookup_cancel)(void *userdata, void *op);
 	void *userdata;
 };
 

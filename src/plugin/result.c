@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/address.h"
+#include "plugin/wanted.h"
 #include "util/dname.h"
 #include "util/mem.h"
 #include "util/text.h"
@@ -11,9 +12,13 @@
 #define DETAIL_BYTES_MAX 512
 #define SAVED_BYTES_MAX  (64 * 1024)
 #define ADDRESSES_MAX    64
+#define VALUES_MAX       64
 #define RETRY_USEC_MAX   USEC_PER_DAY
 /* What ABI 0.1 had. */
-#define RESULT_BYTES_MIN (offsetof(struct postseal_result, saved) + sizeof(char *))
+#define END_OF(member)                              \
+	(offsetof(struct postseal_result, member) + \
+		sizeof(((struct postseal_result *)NULL)->member))
+#define RESULT_BYTES_MIN END_OF(saved)
 
 static char *copy_detail(const char *detail)
 {
@@ -29,6 +34,7 @@ void result_fail(struct plugin_result *ret, const char *detail)
 	result_done(ret);
 	ret->outcome = POSTSEAL_FAILED;
 	ret->detail = copy_detail(detail);
+	ret->values = xnew_array(char *, 1);
 }
 
 /* NULL: it is fine. */
@@ -77,6 +83,55 @@ static const char *copy_saved(
 	return NULL;
 }
 
+static bool has(const struct postseal_result *from, size_t end)
+{
+	return from->size >= end;
+}
+
+static const char *copy_wanted(
+	struct plugin_result *ret, const struct postseal_result *from)
+{
+	struct postseal_wanted *copy;
+
+	if (!has(from, END_OF(n_wanted)))
+		return NULL;
+	if (wanted_copy(&copy, from->wanted, from->n_wanted, NULL) < 0)
+		return "the plugin wants a record that cannot be";
+	ret->wanted = copy;
+	ret->n_wanted = from->n_wanted;
+	return NULL;
+}
+
+static const char *copy_place(
+	struct plugin_result *ret, const struct postseal_result *from)
+{
+	char name[DNAME_MAX + 1];
+
+	if (!has(from, END_OF(place)) || !from->place)
+		return NULL;
+	if (!dname_normalise(from->place, strnlen(from->place, sizeof(name) + 1),
+		    DNAME_UNDERSCORE, name, sizeof(name)))
+		return "the plugin names a place that is no name";
+	ret->place = xstrdup(name);
+	return NULL;
+}
+
+/* What stands in the DNS may be anything: what is no value of ours is left out. */
+static const char *copy_values(
+	struct plugin_result *ret, const struct postseal_result *from)
+{
+	char **values = xnew_array(char *, 1);
+
+	ret->values = values;
+	if (!has(from, END_OF(values)) || !from->values)
+		return NULL;
+	for (size_t i = 0; from->values[i] && i < VALUES_MAX; i++)
+		if (wanted_is_value(from->values[i]))
+			strv_append(&values, from->values[i]);
+	ret->values = values;
+	return NULL;
+}
+
 void result_copy(struct plugin_result *ret, const struct postseal_result *from)
 {
 	const char *problem = NULL;
@@ -94,6 +149,12 @@ void result_copy(struct plugin_result *ret, const struct postseal_result *from)
 	problem = copy_saved(ret, from);
 	if (!problem)
 		problem = copy_addresses(ret, from);
+	if (!problem)
+		problem = copy_wanted(ret, from);
+	if (!problem)
+		problem = copy_place(ret, from);
+	if (!problem)
+		problem = copy_values(ret, from);
 	if (problem)
 		result_fail(ret, problem);
 }
@@ -105,6 +166,9 @@ void result_done(struct plugin_result *result)
 		free((char *)result->addresses[i].sni);
 	}
 	free((struct postseal_address *)result->addresses);
+	wanted_free((struct postseal_wanted *)result->wanted, result->n_wanted);
+	strv_free((char **)result->values);
+	free((char *)result->place);
 	free((char *)result->detail);
 	free((char *)result->saved);
 	memset(result, 0, sizeof(*result));

@@ -26,6 +26,7 @@ static const struct {
 	const char *block; /* NULL = outside all blocks */
 } named_in[] = {
 	{ POSTSEAL_KIND_CHALLENGE, "policy" },
+	{ POSTSEAL_KIND_DNS, "policy" },
 	{ POSTSEAL_KIND_DEPLOY, "policy" },
 	{ POSTSEAL_KIND_NOTIFY, NULL },
 };

@@ -9,6 +9,8 @@
 #include "util/mem.h"
 
 #define BODY_BYTES_MAX (1024 * 1024)
+#define HEADERS_MAX    16
+#define HEADER_BYTES   1024
 #define DEADLINE_MAX   (10 * USEC_PER_MIN)
 #define PARAMS_MIN     service_end_of(struct postseal_http_params, deadline_usec)
 
@@ -49,6 +51,47 @@ static void on_http(const struct http_result *http, void *userdata)
 	plugin_leave(&entry);
 }
 
+/* A line that another could begin in is none. */
+static bool is_header(const char *line)
+{
+	size_t len = strnlen(line, HEADER_BYTES);
+	const char *colon = memchr(line, ':', len);
+
+	if (len == HEADER_BYTES || !colon || colon == line)
+		return false;
+	for (const char *p = line; p < line + len; p++) {
+		if (*p < ' ' || *p == 0x7f || (p < colon && *p == ' '))
+			return false;
+	}
+	return true;
+}
+
+static int check_headers(const char *const *headers, struct err *err)
+{
+	for (size_t i = 0; headers && headers[i]; i++) {
+		if (i == HEADERS_MAX || !is_header(headers[i]))
+			return err_set(err, -EINVAL, "a header line that is none");
+	}
+	return 0;
+}
+
+/* Who is reached without TLS can only be on this machine: secrets go there. */
+static bool is_on_this_machine(const char *url)
+{
+	static const char *const begins[] = { "http://127.", "http://[::1]" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(begins); i++) {
+		size_t len = strlen(begins[i]);
+		const char *rest = url + len;
+
+		if (strncmp(url, begins[i], len) != 0)
+			continue;
+		rest += strspn(rest, "0123456789.");
+		return *rest == '/' || *rest == ':' || *rest == '\0';
+	}
+	return false;
+}
+
 static int convert(struct http_params *to, const struct postseal_http_params *from,
 	struct err *err)
 {
@@ -60,12 +103,18 @@ static int convert(struct http_params *to, const struct postseal_http_params *fr
 		return err_set(err, -EINVAL, "no URL");
 	if (!from->body && from->body_len > 0)
 		return err_set(err, -EINVAL, "a body of nothing");
+	int r = check_headers(from->headers, err);
+	if (r < 0)
+		return r;
 	*to = (struct http_params){
+		.flags = is_on_this_machine(from->url) ? HTTP_ALLOW_PLAIN : 0,
 		.method = is_post ? HTTP_POST : HTTP_GET,
 		.url = from->url,
 		.body = from->body,
 		.body_len = from->body_len,
 		.content_type = from->content_type,
+		.lines = from->headers,
+		.ca_file = from->ca_file,
 		.max_body_bytes = MIN(from->max_body_bytes, (size_t)BODY_BYTES_MAX),
 		.deadline_usec = MIN(from->deadline_usec, DEADLINE_MAX),
 	};

@@ -57,3 +57,10 @@ struct postseal_publication *service_look_start(struct postseal_host *host,
 	void *userdata);
 void service_publication_cancel(struct postseal_publication *op);
 void service_withdraw(struct postseal_host *host, const struct postseal_answer *answer);
+struct postseal_txt_op *service_txt_start(struct postseal_host *host,
+	enum postseal_txt_act act, const struct postseal_txt *txt, postseal_txt_fn *fn,
+	void *userdata);
+void service_txt_cancel(struct postseal_txt_op *op);
+struct postseal_lookup *service_lookup_start(struct postseal_host *host,
+	const char *name, const char *type, postseal_lookup_fn *fn, void *userdata);
+void service_lookup_cancel(struct postseal_lookup *op);

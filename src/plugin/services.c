@@ -245,4 +245,8 @@ const struct postseal_services plugin_services = {
 	.look_start = service_look_start,
 	.publication_cancel = service_publication_cancel,
 	.withdraw = service_withdraw,
+	.txt_start = service_txt_start,
+	.txt_cancel = service_txt_cancel,
+	.lookup_start = service_lookup_start,
+	.lookup_cancel = service_lookup_cancel,
 };

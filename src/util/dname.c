@@ -24,14 +24,16 @@ static bool is_ldh(char c)
 	return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-';
 }
 
-static bool is_label(const char *label, size_t len)
+static bool is_label(const char *label, size_t len, unsigned flags)
 {
+	bool has_underscores = flags & DNAME_UNDERSCORE;
+
 	if (len == 0 || len > LABEL_MAX)
 		return false;
 	if (label[0] == '-' || label[len - 1] == '-')
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		if (!is_ldh(label[i]))
+		if (!is_ldh(label[i]) && !(has_underscores && label[i] == '_'))
 			return false;
 	}
 	return true;
@@ -48,11 +50,11 @@ static bool is_number(const char *label, size_t len)
 
 /* All labels of a lower-case name without a wildcard. A last label of digits alone is
  * no top level domain, but the end of an IPv4 address (RFC 1123 section 2.1). */
-static bool has_good_labels(const char *name)
+static bool has_good_labels(const char *name, unsigned flags)
 {
 	for (;;) {
 		size_t len = strcspn(name, ".");
-		if (!is_label(name, len))
+		if (!is_label(name, len, flags))
 			return false;
 		if (name[len] == '\0')
 			return !is_number(name, len);
@@ -75,8 +77,8 @@ bool dname_normalise(
 	}
 	buf[len] = '\0';
 	if (!dname_is_wildcard(buf))
-		return has_good_labels(buf);
-	return (flags & DNAME_WILDCARD) && has_good_labels(buf + 2);
+		return has_good_labels(buf, flags);
+	return (flags & DNAME_WILDCARD) && has_good_labels(buf + 2, flags);
 }
 
 bool dname_is_valid(const char *name, unsigned flags)

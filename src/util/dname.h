@@ -2,7 +2,8 @@
 /*
  * DNS names as Postseal uses them: A-labels, lower case, no trailing dot, at most 253
  * octets; a certificate's name may begin with "*.". Conversion of U-labels belongs to
- * conf/. Nothing but these characters ever passes: a-z 0-9 - . and a leading "*.".
+ * conf/. Nothing but these characters ever passes: a-z 0-9 - . and, where it is said, a
+ * leading "*." or "_".
  */
 #pragma once
 
@@ -13,6 +14,9 @@
 
 enum {
 	DNAME_WILDCARD = 1 << 0, /* a leading "*." is allowed */
+	/* Labels may begin with "_" and hold more of them: names of records, such as
+	 * "_acme-challenge.example.org", never of certificates. */
+	DNAME_UNDERSCORE = 1 << 1,
 };
 
 /* Lower-cases and strips one trailing dot into buf (DNAME_MAX + 1 octets at least).

@@ -26,10 +26,18 @@ struct postseal_call {
 	bool is_cancelled;
 };
 
-enum op_kind { OP_TIMER, OP_WATCH, OP_HTTP, OP_EXEC, OP_PUBLICATION };
+enum op_kind {
+	OP_TIMER,
+	OP_WATCH,
+	OP_HTTP,
+	OP_EXEC,
+	OP_PUBLICATION,
+	OP_TXT,
+	OP_LOOKUP,
+};
 
-static const char *const op_names[] = { "timer", "watch", "http", "exec",
-	"publication" };
+static const char *const op_names[] = { "timer", "watch", "http", "exec", "publication",
+	"txt", "lookup" };
 
 /* Whatever was started; the plugin's handles point at one of these. */
 struct op {
@@ -178,6 +186,16 @@ static uint64_t get_duration(struct postseal_host *handle, const char *name)
 
 /* --- calls ------------------------------------------------------------------------------- */
 
+static void append_wanted(struct fake_call *shown, const struct postseal_wanted *wanted)
+{
+	if (wanted->size < sizeof(*wanted))
+		fault("its wanted record has no size");
+	_cleanup_(freep) char *line = xasprintf("%s %s %s | %s | %llu", wanted->owner,
+		wanted->type, wanted->value, or_dash(wanted->why),
+		(unsigned long long)wanted->until_sec);
+	strv_append(&shown->wanted, line);
+}
+
 static void complete(struct postseal_call *call, const struct postseal_result *result)
 {
 	struct fake_call *shown = &call->shown;
@@ -194,6 +212,11 @@ static void complete(struct postseal_call *call, const struct postseal_result *r
 	shown->saved = xstrdup(result->saved);
 	for (size_t i = 0; i < result->n_addresses; i++)
 		strv_append(&shown->addresses, result->addresses[i].address);
+	for (size_t i = 0; i < result->n_wanted; i++)
+		append_wanted(shown, &result->wanted[i]);
+	for (size_t i = 0; result->values && result->values[i]; i++)
+		strv_append(&shown->values, result->values[i]);
+	shown->place = xstrdup(result->place);
 }
 
 static void call_set_data(struct postseal_call *call, void *data)
@@ -213,6 +236,8 @@ static struct postseal_call *call_new(struct fake_host *host)
 	assert_true(host->is_open);
 	call->host = host;
 	call->shown.addresses = xnew_array(char *, 1);
+	call->shown.values = xnew_array(char *, 1);
+	call->shown.wanted = xnew_array(char *, 1);
 	list_append(&host->calls, &call->link);
 	return call;
 }
@@ -223,6 +248,9 @@ static struct postseal_call *call_free(struct postseal_call *call)
 	free(call->shown.detail);
 	free(call->shown.saved);
 	strv_free(call->shown.addresses);
+	strv_free(call->shown.values);
+	strv_free(call->shown.wanted);
+	free(call->shown.place);
 	free(call);
 	return NULL;
 }
@@ -243,6 +271,24 @@ struct fake_call *fake_host_challenge(struct fake_host *host, enum fake_method m
 
 	assert_true(methods[method]);
 	methods[method](host->instance, task, call);
+	return &call->shown;
+}
+
+struct fake_call *fake_host_dns(struct fake_host *host, enum fake_dns_method method,
+	const struct postseal_value *value)
+{
+	const struct postseal_dns *d = host->plugin->dns;
+	void (*const methods[])(
+		void *, const struct postseal_value *, struct postseal_call *) = {
+		[FAKE_PLACE] = d->place,
+		[FAKE_ADD] = d->add,
+		[FAKE_REMOVE] = d->remove,
+		[FAKE_LIST] = d->list,
+	};
+	struct postseal_call *call = call_new(host);
+
+	assert_true(methods[method]);
+	methods[method](host->instance, value, call);
 	return &call->shown;
 }
 
@@ -273,6 +319,8 @@ void fake_host_cancel(struct fake_host *host, struct fake_call *shown)
 	assert_false(shown->is_done);
 	if (p->challenge)
 		cancel = p->challenge->cancel;
+	else if (p->dns)
+		cancel = p->dns->cancel;
 	else
 		cancel = p->deploy ? p->deploy->cancel : p->notify->cancel;
 	call->is_cancelled = true;
@@ -407,6 +455,10 @@ static struct postseal_http *http_start(struct postseal_host *handle,
 		fault("its parameters have no size");
 	note(handle->fake, "http %s %s %.*s", params->method, params->url,
 		(int)params->body_len, params->body ? (const char *)params->body : "");
+	for (size_t i = 0; params->headers && params->headers[i]; i++)
+		note(handle->fake, "header %s", params->headers[i]);
+	if (params->ca_file)
+		note(handle->fake, "ca_file %s", params->ca_file);
 	return op_new(handle, OP_HTTP, (void (*)(void))fn, userdata);
 }
 
@@ -490,6 +542,36 @@ static void withdraw(struct postseal_host *handle, const struct postseal_answer 
 	note_answer(handle, "withdraw", answer);
 }
 
+static struct postseal_txt_op *txt_start(struct postseal_host *handle,
+	enum postseal_txt_act act, const struct postseal_txt *txt, postseal_txt_fn *fn,
+	void *userdata)
+{
+	static const char *const acts[] = { "where", "put", "look", "remove" };
+
+	if (txt->size < sizeof(*txt))
+		fault("its value has no size");
+	note(handle->fake, "txt %s %s %s %s", acts[act], txt->domain, txt->name,
+		or_dash(txt->value));
+	return op_new(handle, OP_TXT, (void (*)(void))fn, userdata);
+}
+
+static void txt_cancel(struct postseal_txt_op *op)
+{
+	op_cancel(OP_TXT, op);
+}
+
+static struct postseal_lookup *lookup_start(struct postseal_host *handle,
+	const char *name, const char *type, postseal_lookup_fn *fn, void *userdata)
+{
+	note(handle->fake, "lookup %s %s", name, type);
+	return op_new(handle, OP_LOOKUP, (void (*)(void))fn, userdata);
+}
+
+static void lookup_cancel(struct postseal_lookup *op)
+{
+	op_cancel(OP_LOOKUP, op);
+}
+
 static const struct postseal_services services = {
 	.size = sizeof(services),
 	.complete = complete,
@@ -516,6 +598,10 @@ static const struct postseal_services services = {
 	.look_start = look_start,
 	.publication_cancel = publication_cancel,
 	.withdraw = withdraw,
+	.txt_start = txt_start,
+	.txt_cancel = txt_cancel,
+	.lookup_start = lookup_start,
+	.lookup_cancel = lookup_cancel,
 };
 
 /* --- the test's side ---------------------------------------------------------------------------- */
@@ -581,6 +667,38 @@ void fake_host_end_timer(struct fake_host *host)
 	struct op op = op_take(host, OP_TIMER);
 
 	((postseal_timer_fn *)op.fn)(op.userdata);
+}
+
+void fake_host_end_txt(struct fake_host *host, enum postseal_outcome outcome,
+	const char *detail, const struct postseal_wanted *wanted, size_t n)
+{
+	struct op op = op_take(host, OP_TXT);
+	const struct postseal_txt_result result = {
+		.size = sizeof(result),
+		.outcome = outcome,
+		.detail = detail,
+		.wanted = wanted,
+		.n_wanted = n,
+	};
+
+	((postseal_txt_fn *)op.fn)(&result, op.userdata);
+}
+
+void fake_host_end_lookup(struct fake_host *host, const char *values)
+{
+	struct op op = op_take(host, OP_LOOKUP);
+	bool has_failed = values && strcmp(values, "!") == 0;
+	_cleanup_(strv_freep) char **list = split(has_failed ? NULL : values);
+	const struct postseal_lookup_result result = {
+		.size = sizeof(result),
+		.status = has_failed ? POSTSEAL_LOOKUP_FAILED
+			  : values   ? POSTSEAL_LOOKUP_FOUND
+				     : POSTSEAL_LOOKUP_NOTHING,
+		.values = (const char *const *)list,
+		.detail = has_failed ? "nobody answers" : NULL,
+	};
+
+	((postseal_lookup_fn *)op.fn)(&result, op.userdata);
 }
 
 void fake_host_fire_watch(struct fake_host *host, unsigned events)

@@ -30,6 +30,9 @@ struct fake_call {
 	char *detail; /* owned, as all that follows; NULL = none */
 	char *saved;
 	char **addresses; /* NULL-terminated; never NULL */
+	char *place;
+	char **values; /* NULL-terminated; never NULL */
+	char **wanted; /* "OWNER TYPE VALUE | WHY | UNTIL"; NULL-terminated; never NULL */
 };
 
 /* Aborts when the descriptor is none. */
@@ -55,6 +58,15 @@ enum fake_method {
 };
 struct fake_call *fake_host_challenge(struct fake_host *host, enum fake_method method,
 	const struct postseal_task *task);
+
+enum fake_dns_method {
+	FAKE_PLACE,
+	FAKE_ADD,
+	FAKE_REMOVE,
+	FAKE_LIST,
+};
+struct fake_call *fake_host_dns(struct fake_host *host, enum fake_dns_method method,
+	const struct postseal_value *value);
 struct fake_call *fake_host_install(
 	struct fake_host *host, const struct postseal_bundle *bundle);
 struct fake_call *fake_host_notify(
@@ -66,6 +78,8 @@ void fake_host_cancel(struct fake_host *host, struct fake_call *call);
  *   publish KIND NAME TOKEN KEY_AUTHORIZATION        look …        withdraw …
  *   exec ARGV… | ENV…       http METHOD URL BODY     watch FD EVENTS
  *   file PATH MODE OWNER GROUP CONTENT               cancel WHAT
+ *   txt ACT DOMAIN NAME VALUE                        lookup NAME TYPE
+ *   header LINE (after its http)                     ca_file PATH (likewise)
  * "-" stands for NULL. NULL behind the last. */
 const char *fake_host_get_line(const struct fake_host *host, size_t i);
 /* Is there such a line? */
@@ -81,4 +95,8 @@ void fake_host_end_exec(
 	struct fake_host *host, int exit_code, const char *output, const char *detail);
 void fake_host_end_http(struct fake_host *host, unsigned status, const char *body);
 void fake_host_end_timer(struct fake_host *host);
+void fake_host_end_txt(struct fake_host *host, enum postseal_outcome outcome,
+	const char *detail, const struct postseal_wanted *wanted, size_t n);
+/* values: split at blanks; NULL = NOTHING, "!" = FAILED. */
+void fake_host_end_lookup(struct fake_host *host, const char *values);
 void fake_host_fire_watch(struct fake_host *host, unsigned events);

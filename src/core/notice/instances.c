@@ -38,6 +38,7 @@ struct instances {
 /* Blocks of these kinds, and the settings that name them, are called alike. */
 static const enum postseal_kind kinds[] = {
 	POSTSEAL_KIND_CHALLENGE,
+	POSTSEAL_KIND_DNS,
 	POSTSEAL_KIND_DEPLOY,
 	POSTSEAL_KIND_NOTIFY,
 };
@@ -143,6 +144,9 @@ static void want_policies(
 		if (conf_is_set(policy, "challenge"))
 			want_list(instances, wanted, POSTSEAL_KIND_CHALLENGE, conf,
 				conf_get_list(policy, "challenge"));
+	for (size_t i = 0; (policy = conf_get_block(conf, "policy", i)); i++)
+		want_list(instances, wanted, POSTSEAL_KIND_DNS, conf,
+			conf_get_list(policy, "dns"));
 }
 
 static void want_named(
@@ -157,6 +161,8 @@ static void want_named(
 				conf_get_list(domain, "challenge"));
 		else
 			want_challenges(instances, wanted, conf);
+		want_list(instances, wanted, POSTSEAL_KIND_DNS, conf,
+			conf_get_list(domain, "dns"));
 		want_list(instances, wanted, POSTSEAL_KIND_DEPLOY, conf,
 			conf_get_list(domain, "deploy"));
 	}

@@ -84,15 +84,16 @@ static bool is_same_block(const struct conf_block *a, const struct conf_block *b
 }
 
 /* An open order may have been answered by any of them. */
-static bool has_same_challenges(const struct conf *a, const struct conf *b)
+static bool has_same_blocks(
+	const struct conf *a, const struct conf *b, const char *kind)
 {
 	const struct conf_block *block;
 
-	if (conf_count_blocks(a, "challenge") != conf_count_blocks(b, "challenge"))
+	if (conf_count_blocks(a, kind) != conf_count_blocks(b, kind))
 		return false;
-	for (size_t i = 0; (block = conf_get_block(a, "challenge", i)); i++)
-		if (!is_same_block(block, conf_find_block(b, "challenge",
-						  conf_block_get_name(block))))
+	for (size_t i = 0; (block = conf_get_block(a, kind, i)); i++)
+		if (!is_same_block(block,
+			    conf_find_block(b, kind, conf_block_get_name(block))))
 			return false;
 	return true;
 }
@@ -105,7 +106,8 @@ bool policy_is_same_slice(const struct conf *a_conf, const struct conf_block *a,
 	if (!conf_block_is_equal(a, b) ||
 		!is_same_block(policy_get_authority(a_conf, a),
 			policy_get_authority(b_conf, b)) ||
-		!has_same_challenges(a_conf, b_conf))
+		!has_same_blocks(a_conf, b_conf, "challenge") ||
+		!has_same_blocks(a_conf, b_conf, "dns"))
 		return false;
 	for (size_t i = 0; deploy[i]; i++)
 		if (!is_same_block(conf_find_block(a_conf, "deploy", deploy[i]),

@@ -16,6 +16,8 @@ const char settings_plugin_directory[] = PLUGINDIR;
 
 static const char *const log_level_values[] = { "error", "warning", "notice", "info",
 	"debug", NULL };
+static const char *const propagation_values[] = { "all", "any", "resolvers", "none",
+	NULL };
 static const char *const self_check_values[] = { "off", "advise", "require", NULL };
 
 /* clang-format off */
@@ -105,6 +107,20 @@ static const struct conf_setting authority_settings[] = {
 	  "The CA that issues; names of authority blocks, the first is used. Unset, the first authority block." }, \
 	{ "challenge", CONF_REFS, NULL, 0, 0, NULL, NULL, "challenge", CONF_INHERITED, \
 	  "Challenges in the order in which they are tried; the next is taken when one is not offered or not possible. Unset, all that are installed, in the order of their names." }, \
+	{ "dns", CONF_REFS, NULL, 0, 0, NULL, NULL, "dns", CONF_INHERITED, \
+	  "Providers that put values into the DNS, in the order in which they are asked; the first that has the name's zone is used." }, \
+	{ "delegation", CONF_STRING, "follow", 0, 0, NULL, NULL, NULL, CONF_INHERITED, \
+	  "Where a challenge's value is put when its name is a CNAME: follow (at its end, if a provider has credentials for that zone), none (at the name itself), or a name: there, and the CNAME to it is wanted." }, \
+	{ "propagation", CONF_ENUM, "all", 0, 0, NULL, propagation_values, NULL, CONF_INHERITED, \
+	  "Where a value must be seen before the CA is asked: on all authoritative servers that answer, on any of them, by propagation_resolvers, or nowhere." }, \
+	{ "propagation_resolvers", CONF_ADDRESSES, NULL, 0, 0, NULL, NULL, NULL, CONF_INHERITED, \
+	  "Recursive servers that have to see the value, too, once the authoritative ones have it; such as 192.0.2.1:53." }, \
+	{ "propagation_delay", CONF_DURATION, "0", 0, DAY, NULL, NULL, NULL, CONF_INHERITED, \
+	  "How long to wait after it was seen." }, \
+	{ "propagation_timeout", CONF_DURATION, "10m", 1 * SEC, 7 * DAY, NULL, NULL, NULL, CONF_INHERITED, \
+	  "How long that look is repeated." }, \
+	{ "propagation_interval", CONF_DURATION, "5s", 1 * SEC, 3600 * SEC, NULL, NULL, NULL, CONF_INHERITED, \
+	  "The time between two looks." }, \
 	{ "key_type", CONF_ENUMS, "ecdsa-p256", 0, 0, NULL, key_type_names, NULL, CONF_INHERITED, \
 	  "Key types; each gets a certificate of its own, and clients the one that they can use." }, \
 	{ "names", CONF_NAMES, "%d", 0, 0, NULL, NULL, NULL, CONF_INHERITED, \
@@ -174,6 +190,8 @@ static const struct conf_kind kinds[] = {
 	  "A door of the front." },
 	{ "challenge", CONF_BLOCK_PLUGIN, NULL, 0, NULL, NULL,
 	  "Settings of a challenge plugin." },
+	{ "dns", CONF_BLOCK_PLUGIN, NULL, 0, NULL, NULL,
+	  "Settings of a provider: who puts values into the DNS." },
 	{ "deploy", CONF_BLOCK_PLUGIN, NULL, 0, NULL, NULL,
 	  "Settings of a deployer." },
 	{ "notify", CONF_BLOCK_PLUGIN, NULL, 0, NULL, NULL,

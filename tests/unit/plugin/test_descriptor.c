@@ -10,6 +10,7 @@
 struct parts {
 	struct postseal_plugin plugin;
 	struct postseal_challenge challenge;
+	struct postseal_dns dns;
 	struct postseal_deploy deploy;
 	struct postseal_notify notify;
 	struct postseal_setting settings[70];
@@ -28,6 +29,11 @@ static void install(void *instance, const struct postseal_bundle *bundle,
 {
 }
 
+static void add(
+	void *instance, const struct postseal_value *value, struct postseal_call *call)
+{
+}
+
 static void tell(void *instance, const struct postseal_notice *notice,
 	struct postseal_call *call)
 {
@@ -43,12 +49,21 @@ static void parts_init(struct parts *p)
 	p->challenge.size = sizeof(p->challenge);
 	p->challenge.type = "http-01";
 	p->challenge.present = present;
+	p->dns.size = sizeof(p->dns);
+	p->dns.add = p->dns.remove = add;
 	p->deploy.size = sizeof(p->deploy);
 	p->deploy.install = install;
 	p->notify.size = sizeof(p->notify);
 	p->notify.notify = tell;
 	p->settings[0] = (struct postseal_setting){ .name = "a_1", .text = "A." };
 	p->settings[1] = (struct postseal_setting){ .name = "b", .text = "B." };
+}
+
+static void use_dns(struct parts *p)
+{
+	p->plugin.kind = POSTSEAL_KIND_DNS;
+	p->plugin.challenge = NULL;
+	p->plugin.dns = &p->dns;
 }
 
 static void use_deploy(struct parts *p)
@@ -85,6 +100,8 @@ static void no_present(struct parts *p) { p->challenge.present = NULL; }
 static void large_methods(struct parts *p) { p->challenge.size++; }
 static void small_methods(struct parts *p) { p->challenge.size = 16; }
 static void no_install(struct parts *p) { use_deploy(p); p->deploy.install = NULL; }
+static void no_add(struct parts *p) { use_dns(p); p->dns.add = NULL; }
+static void large_dns(struct parts *p) { use_dns(p); p->dns.size++; }
 static void large_deploy(struct parts *p) { use_deploy(p); p->deploy.size++; }
 static void no_notify(struct parts *p) { use_notify(p); p->notify.notify = NULL; }
 static void large_notify(struct parts *p) { use_notify(p); p->notify.size++; }
@@ -126,8 +143,8 @@ static const struct {
 	{ "older", older, NULL },
 	{ "no settings", no_settings, NULL },
 	{ "keywords", enum_good, NULL },
-	{ "major", major, "made for ABI 1.1, and this is 0.1" },
-	{ "newer", newer, "made for ABI 0.2, and this is 0.1" },
+	{ "major", major, "made for ABI 1.2, and this is 0.2" },
+	{ "newer", newer, "made for ABI 0.3, and this is 0.2" },
 	{ "large", large, "a struct of" },
 	{ "small", small, "a struct of 24 octets" },
 	{ "no name", no_name, "its name is not" },
@@ -135,7 +152,10 @@ static const struct {
 	{ "long name", long_name, "its name is not" },
 	{ "no summary", no_summary, "without summary" },
 	{ "no version", no_version, "without summary" },
-	{ "kind dns", kind_dns, "of kind 2, which is not known" },
+	{ "kind dns", kind_dns, "not those of its kind" },
+	{ "dns", use_dns, NULL },
+	{ "no add", no_add, "without the methods add and remove" },
+	{ "large dns", large_dns, "a struct of" },
 	{ "kind wrong", kind_wrong, "of kind 77, which is not known" },
 	{ "no methods", no_methods, "not those of its kind" },
 	{ "two kinds", two_kinds, "not those of its kind" },

@@ -66,8 +66,8 @@ static const struct {
 } modules[] = {
 	{ "same", NULL },
 	{ "older", NULL },
-	{ "newer", "/newer.so: made for ABI 0.2, and this is 0.1" },
-	{ "major", "/major.so: made for ABI 1.1, and this is 0.1" },
+	{ "newer", "/newer.so: made for ABI 0.3, and this is 0.2" },
+	{ "major", "/major.so: made for ABI 1.2, and this is 0.2" },
 	{ "larger", "/larger.so: a struct of" },
 	{ "smaller", "/smaller.so: a struct of" },
 	{ "misnamed", "/misnamed.so: its name is not" },
