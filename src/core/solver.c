@@ -295,6 +295,16 @@ static void look_again(struct solve *s, const struct plugin_result *result)
 	solve_step(s);
 }
 
+/* What stands in the DNS takes its time. */
+static const char *look_setting(const struct solve *s)
+{
+	unsigned flags =
+		plugin_get_challenge_flags(plugin_instance_get_plugin(s->instance));
+
+	return flags & POSTSEAL_CHALLENGE_DNS ? "propagation_timeout"
+					      : "self_check_timeout";
+}
+
 static void go_on(struct solve *s, const struct plugin_result *result)
 {
 	switch (s->state) {
@@ -309,7 +319,7 @@ static void go_on(struct solve *s, const struct plugin_result *result)
 		FAULT("answer-presented");
 		s->state = SOLVE_READY;
 		s->look_until_usec = usec_add(loop_now(s->solver->loop),
-			conf_get_duration(s->solver->domain, "self_check_timeout"));
+			conf_get_duration(s->solver->domain, look_setting(s)));
 		break;
 	default:
 		solve_complete(s, s->index);

@@ -226,8 +226,7 @@ static int set_options(struct ub_ctx *ctx, struct err *err)
 static int set_insecure(struct ub_ctx *ctx, const char *zone, struct err *err)
 {
 	_cleanup_(freep) char *local = xasprintf("%s. transparent", zone);
-	_cleanup_(freep) char *quoted = xasprintf("\"%s\"", zone);
-	int r = check(ub_ctx_set_option(ctx, "domain-insecure:", quoted), "the zone",
+	int r = check(ub_ctx_set_option(ctx, "domain-insecure:", zone), "the zone",
 		zone, err);
 
 	if (r == 0)
@@ -254,19 +253,11 @@ static int set_zones(
 	return r;
 }
 
-static int set_anchors(
-	struct ub_ctx *ctx, const struct dns_resolver_params *params, struct err *err)
+static int set_anchors(struct ub_ctx *ctx, const char *file, struct err *err)
 {
-	const char *file = params->trust_anchor_file;
-	int r = file ? check(ub_ctx_add_ta_file(ctx, file), "the trust anchors of",
-			       file, err)
-		     : 0;
-
-	for (size_t i = 0; r == 0 && params->trust_anchors && params->trust_anchors[i];
-		i++)
-		r = check(ub_ctx_add_ta(ctx, params->trust_anchors[i]),
-			"the trust anchor", params->trust_anchors[i], err);
-	return r;
+	return file ? check(ub_ctx_add_ta_file(ctx, file), "the trust anchors of", file,
+			      err)
+		    : 0;
 }
 
 int dns_resolver_new(struct dns_resolver **ret, struct loop *loop,
@@ -283,11 +274,12 @@ int dns_resolver_new(struct dns_resolver **ret, struct loop *loop,
 	resolver->ctx = ub_ctx_create_ub_event(resolver->base);
 	if (!resolver->ctx)
 		return err_set(err, -ENOMEM, "the resolver cannot be made");
+	ub_ctx_debugout(resolver->ctx, NULL);
 	int r = set_options(resolver->ctx, err);
 	if (r == 0)
 		r = set_zones(resolver->ctx, params, err);
 	if (r == 0)
-		r = set_anchors(resolver->ctx, params, err);
+		r = set_anchors(resolver->ctx, params->trust_anchor_file, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(resolver);

@@ -23,7 +23,6 @@ struct dns_resolver_params {
 	const struct dns_stub *stubs; /* whom to ask for a zone */
 	size_t n_stubs;
 	const char *trust_anchor_file;     /* NULL: nothing is validated */
-	const char *const *trust_anchors;  /* DS or DNSKEY records besides */
 	const char *const *insecure_zones; /* not validated, and never made up here */
 	usec_t timeout_usec;               /* of a look-up; 0 = 20 s */
 };

@@ -51,7 +51,11 @@ struct plugin_backing {
 		void *done_userdata, struct err *err);
 	void (*publication_cancel)(void *userdata, void *op); /* of either */
 	void (*withdraw)(void *userdata, const struct postseal_answer *answer);
-	/* The DNS. NULL: there is none here. The parameters are copied. */
+	void *userdata;
+};
+
+/* The same for what is put into the DNS and looked up there. The parameters are copied. */
+struct plugin_dns_backing {
 	int (*txt_start)(void *userdata, void **ret_op,
 		const struct plugin_txt_params *params, plugin_txt_done_fn *done,
 		void *done_userdata, struct err *err);
@@ -65,7 +69,8 @@ struct plugin_backing {
 
 struct plugin_host_params {
 	struct loop *loop;
-	struct http_client *http; /* for plugins' own requests; borrowed */
+	struct http_client *http;             /* for plugins' own requests; borrowed */
+	const struct plugin_dns_backing *dns; /* borrowed; NULL: no DNS here */
 	const struct plugin_backing
 		*backing;                 /* borrowed; NULL: check only, no instances */
 	const struct plugin_noter *noter; /* borrowed; NULL: nobody is told */

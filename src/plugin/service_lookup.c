@@ -20,7 +20,7 @@ struct lookup {
 static void lookup_free(struct service_op *op)
 {
 	struct lookup *l = container_of(op, struct lookup, op);
-	const struct plugin_backing *backing = op->instance->host->params.backing;
+	const struct plugin_dns_backing *backing = op->instance->host->params.dns;
 
 	if (l->backing_op)
 		backing->lookup_cancel(backing->userdata, l->backing_op);
@@ -52,11 +52,11 @@ static bool is_type(const char *type)
 
 static int start(struct lookup *l, const char *name, const char *type, struct err *err)
 {
-	const struct plugin_backing *backing = l->op.instance->host->params.backing;
+	const struct plugin_dns_backing *backing = l->op.instance->host->params.dns;
 
 	if (!is_type(type) || !name || !dname_is_valid(name, DNAME_UNDERSCORE))
 		return err_set(err, -EINVAL, "a question that is none");
-	if (!backing->lookup_start)
+	if (!backing)
 		return err_set(err, -EOPNOTSUPP, "there is no DNS here");
 	const struct plugin_lookup_params params = { .name = name, .type = type };
 	return backing->lookup_start(

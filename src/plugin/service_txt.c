@@ -21,7 +21,7 @@ struct txt {
 static void txt_free(struct service_op *op)
 {
 	struct txt *t = container_of(op, struct txt, op);
-	const struct plugin_backing *backing = op->instance->host->params.backing;
+	const struct plugin_dns_backing *backing = op->instance->host->params.dns;
 
 	if (t->backing_op)
 		backing->txt_cancel(backing->userdata, t->backing_op);
@@ -57,12 +57,12 @@ static int check(
 static int start(struct txt *t, enum postseal_txt_act act,
 	const struct postseal_txt *txt, struct err *err)
 {
-	const struct plugin_backing *backing = t->op.instance->host->params.backing;
+	const struct plugin_dns_backing *backing = t->op.instance->host->params.dns;
 	int r = check(act, txt, err);
 
 	if (r < 0)
 		return r;
-	if (!backing->txt_start)
+	if (!backing)
 		return err_set(err, -EOPNOTSUPP, "there is no DNS here");
 	const struct plugin_txt_params params = { .act = act, .txt = txt };
 	return backing->txt_start(

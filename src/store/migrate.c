@@ -260,6 +260,21 @@ static const char checksum[] =
 	"ALTER TABLE certificate_pem ADD COLUMN"
 	" checksum INTEGER CHECK (checksum > 0);"
 	"PRAGMA user_version = 9;";
+
+/* Values of ours that stand in the DNS, or may. */
+static const char txt_value[] =
+	"CREATE TABLE txt_value ("
+	" id INTEGER PRIMARY KEY,"
+	  TEXT(domain) ","
+	  TEXT(name) ","
+	  TEXT(value) ","
+	  TEXT(provider) ","
+	  TEXT(place) ","
+	  NUMBER(put_usec) ","
+	  NUMBER(seen_usec) ","
+	" UNIQUE (name, value)"
+	") STRICT;"
+	"PRAGMA user_version = 10;";
 /* clang-format on */
 
 static const struct store_migration migrations[] = {
@@ -272,6 +287,7 @@ static const struct store_migration migrations[] = {
 	{ revocation },
 	{ accepted },
 	{ checksum },
+	{ txt_value },
 };
 
 const struct store_migration *store_migrate_get_list(unsigned *ret_n)

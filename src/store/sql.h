@@ -247,6 +247,18 @@
 		" ON CONFLICT (plugin, name) DO UPDATE SET value = excluded.value") \
 	X(PLUGIN_STATE_REMOVE, "DELETE FROM plugin_state WHERE plugin = ? AND name = ?") \
 	\
+	X(TXT_VALUE_SAVE, \
+		"INSERT INTO txt_value (domain, name, value, provider, place, put_usec," \
+		" seen_usec) VALUES (?, ?, ?, ?, ?, ?, ?)" \
+		" ON CONFLICT (name, value) DO UPDATE SET domain = excluded.domain," \
+		" provider = excluded.provider, place = excluded.place," \
+		" put_usec = excluded.put_usec, seen_usec = excluded.seen_usec" \
+		" RETURNING id") \
+	X(TXT_VALUE_FIND, \
+		"SELECT id, domain, name, value, provider, place, put_usec, seen_usec" \
+		" FROM txt_value WHERE name = ? AND value = ?") \
+	X(TXT_VALUE_REMOVE, "DELETE FROM txt_value WHERE id = ?") \
+	\
 	X(LEDGER_HOLD, \
 		"INSERT INTO hold (authority, scope, until_usec, reason)" \
 		" VALUES (?, ?, ?, ?) ON CONFLICT (authority, scope) DO UPDATE SET" \

@@ -90,8 +90,10 @@ class Room:
     # --- peers ---------------------------------------------------------------------
 
     def start_pebble(self, **how):
-        self.dns = Challtestsrv(self.folder, self.ports)
-        self._to_stop.append(self.dns)
+        self.dns = how.pop("dns", None)
+        if not self.dns:
+            self.dns = Challtestsrv(self.folder, self.ports)
+            self._to_stop.append(self.dns)
         self.pebble = Pebble(
             self.folder, self.ports, self.local_ca, self.dns,
             self.http_port, self.https_port, **how,

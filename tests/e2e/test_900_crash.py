@@ -18,6 +18,7 @@ from evilca import Answer, EvilCa
 
 from peers.backend import Backend
 from peers.crash import check_issued, count_at, query, wait_killed
+from peers.nameserver import DnsScene
 from peers.process import wait_until
 
 DOMAIN = "domain one.example {\n}\n"
@@ -53,10 +54,13 @@ POINTS = [
     Point("order-url-stored"),
     Point("authorization-read"),
     Point("answer-not-presented"),
+    Point("value-written-down", scene="dns"),
+    Point("value-added", scene="dns"),
     Point("answer-presented"),
     Point("challenge-answered", scene="slow"),
     Point("authorization-pending", scene="slow"),
     Point("authorization-valid"),
+    Point("value-removed", scene="dns"),
     Point("answer-cleaned-up"),
     Point("finalize-not-sent"),
     Point("finalize-answered"),
@@ -175,6 +179,13 @@ class AriCa(EvilCa):
         }
 
 
+def dns(room):
+    """The answer is a value in the DNS."""
+    scene = DnsScene(room, {"one.example": ""})
+    room.start_pebble(dns=room.dns, PEBBLE_WFE_NONCEREJECT=0)
+    return scene.config(DOMAIN)
+
+
 def ari(room):
     room.ca = room.start_backend(make_ari_ca, room=room)
     return room.config(DOMAIN)
@@ -190,7 +201,7 @@ def make_ari_ca(ports, room):
     return ca
 
 
-SCENES = {scene.__name__: scene for scene in (plain, slow, deploy, hook, ari)}
+SCENES = {scene.__name__: scene for scene in (plain, slow, deploy, hook, dns, ari)}
 
 
 # --- killed, started again, and what must be so at the end -----------------------------------

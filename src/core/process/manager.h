@@ -7,6 +7,7 @@
 
 #include "core/accounts/authorities.h"
 #include "core/commands/control.h"
+#include "core/dns/values.h"
 #include "core/notice/faults.h"
 #include "core/notice/happenings.h"
 #include "core/process/rescue.h"
@@ -26,8 +27,10 @@ struct manager {
 	/* owned, in the order of their start */
 	struct http_client *http; /* plugins' requests, our own looks */
 	struct publication *publication;
+	struct values *values; /* in the DNS */
 	struct faults *faults; /* of plugins */
 	struct loaded loaded;  /* schema, plugins, configuration in force */
+	struct dns_resolver *resolver;
 	struct store *store;
 	struct instances *instances;
 	struct events *events;

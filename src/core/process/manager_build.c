@@ -10,6 +10,7 @@
 
 #include "core/commands/status.h"
 #include "core/process/manager_priv.h"
+#include "core/wanted/resolving.h"
 #include "core/wanted/slots.h"
 #include "core/workers/last_good.h"
 #include "core/workers/service.h"
@@ -89,6 +90,7 @@ static int load(struct manager *m, struct err *err)
 	m->load.loop = m->loop;
 	m->load.http = m->http;
 	m->load.backing = publication_get(m->publication);
+	m->load.dns = values_get(m->values);
 	m->load.noter = faults_get_noter(m->faults);
 	m->load.log = &m->log;
 	r = load_configuration(&m->loaded, &m->load, &report);
@@ -412,6 +414,14 @@ static void open_plumbing(struct manager *m)
 		.http = m->http,
 	};
 	m->publication = publication_new(&publication);
+	const struct values_params values = {
+		.loop = m->loop,
+		.store = &m->store,
+		.instances = &m->instances,
+		.resolver = &m->resolver,
+		.log = &m->log,
+	};
+	m->values = values_new(&values);
 	m->faults = faults_new(&m->log);
 	m->status_timer = loop_timer_new(m->loop, on_status_timer, m);
 }
@@ -436,7 +446,9 @@ int manager_new(struct manager **ret, struct loop *loop,
 		return r;
 	log_set_level((enum log_level)(
 		LOG_LEVEL_ERROR + conf_get_int(manager_get_root(m), "log_level")));
-	r = open_state(m, err);
+	r = resolving_new(&m->resolver, loop, m->loaded.conf, &m->log, err);
+	if (r >= 0)
+		r = open_state(m, err);
 	if (r >= 0)
 		r = open_rendezvous(m, err);
 	if (r >= 0)
@@ -486,6 +498,8 @@ struct manager *manager_free(struct manager *m)
 	served_free(m->served);
 	loaded_done(&m->loaded);
 	faults_free(m->faults);
+	values_free(m->values);
+	dns_resolver_free(m->resolver);
 	publication_free(m->publication);
 	listeners_free(m->listeners);
 	service_free(m->service);

@@ -349,6 +349,7 @@ static int open_host(
 		.loop = params->loop,
 		.http = params->http,
 		.backing = params->backing,
+		.dns = params->dns,
 		.noter = params->noter,
 		.log = params->log,
 	};

@@ -13,6 +13,7 @@ struct load_params {
 	struct loop *loop;
 	struct http_client *http;             /* for plugins' requests; may be NULL */
 	const struct plugin_backing *backing; /* NULL: check only, no instances */
+	const struct plugin_dns_backing *dns; /* may be NULL */
 	const struct plugin_noter *noter;     /* may be NULL */
 	const struct log_ctx *log;
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "acme/order.h"
+#include "core/wanted/resolving.h"
 #include "io/address.h"
 #include "link/message.h"
 #include "util/buf.h"
@@ -289,6 +290,12 @@ static void check_names(
 	}
 }
 
+static bool is_delegation(const char *text)
+{
+	return strcmp(text, "follow") == 0 || strcmp(text, "none") == 0 ||
+	       (strchr(text, '.') && dname_is_valid(text, DNAME_UNDERSCORE));
+}
+
 static void check_domain(
 	const struct policy_checking *check, const struct conf_block *domain)
 {
@@ -301,6 +308,9 @@ static void check_domain(
 	if (!policy_get_authority(check->conf, domain))
 		report_error(check, domain, "authority",
 			"there is no authority block: who shall issue?");
+	if (!is_delegation(conf_get_string(domain, "delegation")))
+		report_error(check, domain, "delegation",
+			"is neither follow nor none nor the name that values are put at");
 	if (strv_length(conf_get_list(domain, "deploy")) == 0)
 		report_error(check, domain, "deploy",
 			"is empty: name front or deploy blocks, or nobody is served");
@@ -372,6 +382,7 @@ struct policy_checking *policy_checking_new(const struct conf *conf,
 	check->report = report;
 	check->owners = map_new();
 	check->addresses = map_new();
+	resolving_check(conf, report);
 	return check;
 }
 

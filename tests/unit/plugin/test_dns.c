@@ -114,6 +114,8 @@ struct rig {
 	struct loop *loop;
 	struct plugin_host *host;
 	struct plugin_backing backing;
+	struct plugin_dns_backing dns;
+	bool has_no_dns;
 	struct plugin_instance *instance;
 	char asked[128];
 	unsigned n_cancelled;
@@ -171,13 +173,14 @@ static void rig_init(struct rig *rig, enum postseal_kind kind, const char *name)
 	const struct plugin_host_params params = {
 		.loop = rig->loop = fake_loop_new(),
 		.backing = &rig->backing,
+		.dns = rig->has_no_dns ? NULL : &rig->dns,
 	};
 
-	rig->backing.userdata = rig;
-	rig->backing.txt_start = txt_start;
-	rig->backing.txt_cancel = cancel;
-	rig->backing.lookup_start = lookup_start;
-	rig->backing.lookup_cancel = cancel;
+	rig->dns.userdata = rig;
+	rig->dns.txt_start = txt_start;
+	rig->dns.txt_cancel = cancel;
+	rig->dns.lookup_start = lookup_start;
+	rig->dns.lookup_cancel = cancel;
 	plugin.result = (struct postseal_result){ .size = 0 };
 	assert_int_equal(plugin_host_new(&rig->host, &params, NULL), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(plugins); i++)
@@ -438,7 +441,9 @@ static void test_wrong_parameters(void **state)
 	test_log_expect(LOG_LEVEL_WARNING, "look-up not started");
 	assert_null(plugin.services->lookup_start(
 		plugin.host, "ns.d.org", "MX", on_lookup, NULL));
-	rig.backing.txt_start = NULL;
+	rig_done(&rig);
+	rig.has_no_dns = true;
+	rig_init(&rig, POSTSEAL_KIND_DNS, "full");
 	const struct postseal_txt txt = {
 		.size = sizeof(txt), .domain = "d.org", .name = "_x.d.org"
 	};
