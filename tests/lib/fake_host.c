@@ -708,6 +708,16 @@ void fake_host_fire_watch(struct fake_host *host, unsigned events)
 	((postseal_watch_fn *)op->fn)(op->fd, events, op->userdata);
 }
 
+bool fake_host_has_watch(const struct fake_host *host)
+{
+	const struct op *it;
+
+	list_foreach(it, &host->ops, link)
+		if (it->kind == OP_WATCH)
+			return true;
+	return false;
+}
+
 static void set_fallbacks(struct fake_host *host)
 {
 	const struct postseal_setting *row = host->plugin->settings;

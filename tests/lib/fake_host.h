@@ -100,3 +100,4 @@ void fake_host_end_txt(struct fake_host *host, enum postseal_outcome outcome,
 /* values: split at blanks; NULL = NOTHING, "!" = FAILED. */
 void fake_host_end_lookup(struct fake_host *host, const char *values);
 void fake_host_fire_watch(struct fake_host *host, unsigned events);
+bool fake_host_has_watch(const struct fake_host *host);

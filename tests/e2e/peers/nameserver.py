@@ -140,6 +140,67 @@ class Knot:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+BIND = """\
+options {{
+    directory "{folder}";
+    pid-file none;
+    session-keyfile none;
+    listen-on port {port} {{ 127.0.0.1; }};
+    listen-on-v6 {{ none; }};
+    recursion no;
+    dnssec-validation no;
+    notify no;
+}};
+controls {{ }};
+include "{folder}/key";
+zone "{zone}" {{ type primary; file "{folder}/zone"; update-policy {{ {policy} }}; }};
+"""
+
+
+class Bind:
+    """One zone, that a key of its own may change as the policy says."""
+
+    def __init__(self, folder, ports, zone, policy, algorithm="hmac-sha256"):
+        self.folder = os.path.join(folder, f"bind-{ports.take()}")
+        self.port = ports.take()
+        self.dns_port = self.port
+        self.zone = zone
+        os.makedirs(self.folder)
+        self.key_file = os.path.join(self.folder, "key")
+        made = subprocess.run(
+            ["tsig-keygen", "-a", algorithm, "acme"], capture_output=True, text=True, check=True
+        )
+        self._write("key", made.stdout)
+        self._write("zone", ZONE.format(zone=zone, servers="@ NS ns1\nns1 A 127.0.0.1\n"))
+        config = self._write(
+            "named.conf",
+            BIND.format(folder=self.folder, port=self.port, zone=zone, policy=policy),
+        )
+        log_path = os.path.join(self.folder, "log")
+        self.process = Process(["/usr/sbin/named", "-g", "-c", config], log_path)
+        wait_until(self._is_up, "named")
+
+    def _write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, 0o640)
+        return path
+
+    def _is_up(self):
+        self.process.check_alive()
+        try:
+            return ask("127.0.0.1", self.zone, "SOA", port=self.port, timeout=0.3)
+        except (OSError, dns.exception.DNSException):
+            return False
+
+    def ask(self, name, kind="TXT"):
+        return ask("127.0.0.1", name, kind, port=self.port)
+
+    def stop(self):
+        self.process.stop()
+
+
 UNBOUND = """\
 server:
     interface: 127.0.0.1@{port}
@@ -222,9 +283,9 @@ class Hook:
 class DnsScene:
     """A room with nameservers; the CA's resolver is told of its zones."""
 
-    def __init__(self, room, zones=None, servers=1):
+    def __init__(self, room, zones=None, servers=1, keys=None):
         self.room = room
-        self.knot = Knot(room.folder, room.ports, zones or {"one.test": ""}, servers=servers)
+        self.knot = Knot(room.folder, room.ports, zones or {"one.test": ""}, keys, servers)
         room._to_stop.append(self.knot)
         stubs = {zone: self.knot.address for zone in self.knot.zones}
         room.dns = Unbound(room.folder, room.ports, stubs)
