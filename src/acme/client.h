@@ -52,6 +52,7 @@ struct acme_directory {
 	char *terms_of_service; /* NULL */
 	char **caa_identities;  /* NULL-terminated, maybe NULL */
 	char **profiles;        /* names; NULL = none advertised */
+	char *meta;             /* the whole of it as JSON; NULL = none */
 	bool external_account_required;
 };
 

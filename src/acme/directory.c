@@ -86,6 +86,7 @@ static void read_meta(struct acme_directory *ret, json_t *meta)
 		json_view_bool(meta, "externalAccountRequired", false);
 	read_caa_identities(ret, meta);
 	read_profiles(ret, meta);
+	ret->meta = json_view_format(meta);
 }
 
 static int read_endpoints(struct acme_directory *ret, const struct acme_client *client,
@@ -132,6 +133,7 @@ void acme_directory_done(struct acme_directory *directory)
 	free(directory->key_change);
 	free(directory->renewal_info);
 	free(directory->terms_of_service);
+	free(directory->meta);
 	strv_free(directory->caa_identities);
 	strv_free(directory->profiles);
 	*directory = (struct acme_directory){};

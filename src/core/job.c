@@ -9,6 +9,8 @@
  *    │             ▼
  *    │          ACCOUNT                      RFC 8555 7.3
  *    │             ▼
+ *    │          PREPARE ──► end              a record is waited for: nothing has failed
+ *    │             ▼
  *    │           PLACE                       one of max_orders at this CA
  *    │             ▼
  *    │          INTENT                       key and names are stored before the order
@@ -26,8 +28,8 @@
  * installing fail apart: a certificate that is issued is not ordered again because a
  * daemon did not reload.
  *
- * In detail: job_want.c (what is missing), job_order.c (the order), job_end.c (how it
- * fails or waits).
+ * In detail: job_want.c (what is missing), job_prepare.c (what has to stand in the DNS),
+ * job_order.c (the order), job_end.c (how it fails or waits).
  */
 #include <errno.h>
 
@@ -36,6 +38,7 @@
 #include "core/issued.h"
 #include "core/job_priv.h"
 #include "core/preflight.h"
+#include "core/preparation.h"
 #include "core/prove.h"
 #include "core/renewal.h"
 #include "core/solver.h"
@@ -53,6 +56,7 @@ static const char *const state_names[] = {
 	[JOB_RENEWAL_INFO] = "asking the CA when to renew",
 	[JOB_PREFLIGHT]    = "checking what stands against an order",
 	[JOB_ACCOUNT]      = "making sure of the account",
+	[JOB_PREPARE]      = "looking for a challenge that is possible",
 	[JOB_PLACE]        = "waiting for a place at the CA",
 	[JOB_INTENT]       = "making a key",
 	[JOB_ORDER]        = "ordering",
@@ -188,7 +192,7 @@ static void on_ensured(const struct err *err, void *userdata)
 		job_fail(job, err);
 		return;
 	}
-	job_set_state(job, JOB_PLACE);
+	job_set_state(job, JOB_PREPARE);
 	job_step(job);
 }
 
@@ -200,6 +204,8 @@ static void step_account(struct job *job)
 		    &job->ensure, job->authority, 0, on_ensured, job, &err) < 0)
 		job_fail(job, &err);
 }
+
+/* --- what has to stand in the DNS: job_step_prepare, in job_prepare.c ------------------------ */
 
 /* --- a place among max_orders --------------------------------------------------------------------- */
 
@@ -410,6 +416,7 @@ static void (*const steps[])(struct job *job) = {
 	[JOB_RENEWAL_INFO] = step_renewal_info,
 	[JOB_PREFLIGHT]    = step_preflight,
 	[JOB_ACCOUNT]      = step_account,
+	[JOB_PREPARE]      = job_step_prepare,
 	[JOB_PLACE]        = step_place,
 	[JOB_INTENT]       = job_step_intent,
 	[JOB_ORDER]        = job_step_order,
@@ -508,12 +515,15 @@ int job_start(struct job **ret, const struct job_params *params, job_done_fn *do
 	if (r != 0)
 		return r;
 	job->subject = xstrdup(job->slot.domain);
+	job->error_before = xstrdup(job->slot.error);
 	job->log = (struct log_ctx){ env->log, "CERT", job->subject };
 	struct solver_params solver = {
 		.loop = env->loop,
 		.record = { on_present, on_withdrawn, job },
 		.domain = job->domain,
 		.instances = env->instances,
+		.records = env->records,
+		.authority = job->authority,
 		.log = &job->log,
 	};
 	job->solver = solver_new(&solver);
@@ -529,6 +539,7 @@ struct job *job_cancel(struct job *job)
 	prove_cancel(job->prove);
 	install_cancel(job->install);
 	acme_order_cancel(job->acme_order);
+	preparation_cancel(job->preparation);
 	intent_open_cancel(job->intent_open);
 	authority_leave(job->ticket);
 	authority_ensure_cancel(job->ensure);
@@ -540,6 +551,7 @@ struct job *job_cancel(struct job *job)
 	store_certificate_done(&job->current);
 	store_slot_done(&job->slot);
 	free(job->chain_pem);
+	free(job->error_before);
 	conf_unref(job->conf);
 	free(job->subject);
 	free(job);

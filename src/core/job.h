@@ -12,6 +12,7 @@
 #include "core/notice/faults.h"
 #include "core/notice/instances.h"
 #include "core/notice/store_watch.h"
+#include "core/records/records.h"
 #include "core/revocations.h"
 #include "core/wanted/plan.h"
 #include "core/workers/fleet.h"
@@ -29,6 +30,7 @@ struct job_env {
 	struct served *served;
 	struct leftovers *leftovers;       /* NULL in tests */
 	struct revocations *revocations;   /* NULL in tests */
+	struct records *records;           /* NULL: none are wanted (tests) */
 	struct last_good *last_good;       /* NULL in tests */
 	struct fleet *fleet;               /* NULL: no front (tests) */
 	const struct listeners *listeners; /* NULL with fleet NULL */

@@ -161,6 +161,28 @@ void job_hold_for_operator(struct job *job, const char *reason)
 	job_complete(job, false);
 }
 
+/* Nobody has failed: the record is shown and looked for, and the slot is due as soon as it
+ * is there. */
+void job_wait_for_records(struct job *job, const char *reason)
+{
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	bool is_news = !str_is_same(job->error_before, reason);
+
+	job_set_state(job, JOB_HELD);
+	job->slot.attempts--;
+	xstrset(&job->slot.error, reason);
+	job->slot.due_usec = usec_add(loop_wall_now(job->env->loop), HOLD_AGAIN_USEC);
+	if (store_slot_save(job->env->store, &job->slot, &err) < 0) {
+		job_fail(job, &err);
+		return;
+	}
+	if (is_news)
+		events_add(job->env->events, LOG_LEVEL_NOTICE, "waiting", job->subject,
+			"%s%s", reason,
+			job->current.id ? "; what is served stays" : "");
+	job_complete(job, false);
+}
+
 bool job_hold_for_account(struct job *job)
 {
 	_cleanup_(freep) char *reason = authority_format_hold(job->authority);

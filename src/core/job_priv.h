@@ -13,6 +13,7 @@ enum job_state {
 	JOB_RENEWAL_INFO, /* asking the CA whether it is time */
 	JOB_PREFLIGHT,    /* looking for what stands against it */
 	JOB_ACCOUNT,      /* making sure of the account */
+	JOB_PREPARE,      /* asking what its challenges want */
 	JOB_PLACE,        /* waiting for a place among max_orders */
 	JOB_INTENT,       /* finding the open one, or making a key for a new one */
 	JOB_ORDER,        /* the order is under way */
@@ -41,6 +42,7 @@ struct job {
 	struct loop_defer *defer;
 	struct renewal *renewal;
 	struct authority_ensure *ensure;
+	struct preparation *preparation;
 	struct authority_ticket *ticket;
 	struct intent_open *intent_open;
 	struct acme_order *acme_order;
@@ -51,6 +53,7 @@ struct job {
 	/* facts, as they stand in the store */
 	enum job_state state;
 	struct store_slot slot;
+	char *error_before; /* owned; that the slot's row had at the start */
 	struct store_certificate current; /* id 0: none */
 	struct store_certificate issued;  /* the pending one; id 0: none */
 	struct intent *intent;            /* owned; of the order under way */
@@ -86,6 +89,10 @@ bool job_needs_install(const struct job *job);
  * this order replaces nothing. */
 char *job_format_predecessor(const struct job *job);
 
+/* --- job_prepare.c --- */
+
+void job_step_prepare(struct job *job);
+
 /* --- job_order.c --- */
 
 /* May this clock be trusted with an order? flags: CLOCK_WATCH_. */
@@ -108,5 +115,6 @@ void job_complete(struct job *job, bool ok);
 void job_fail(struct job *job, const struct err *cause);
 void job_hold_for_clock(struct job *job, const struct err *cause);
 void job_hold_for_operator(struct job *job, const char *reason);
+void job_wait_for_records(struct job *job, const char *reason);
 /* False: its account can be used, for all that we know. */
 bool job_hold_for_account(struct job *job);

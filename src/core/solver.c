@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/records/records.h"
 #include "core/wanted/policy.h"
 #include "plugin/challenge.h"
 #include "util/buf.h"
@@ -36,6 +37,8 @@ struct solver {
 	struct loop *loop;                 /* borrowed */
 	const struct conf_block *domain;   /* borrowed */
 	const struct instances *instances; /* borrowed */
+	struct records *records;           /* borrowed */
+	struct authority *authority;       /* borrowed */
 	const struct log_ctx *log;         /* borrowed */
 	struct solver_record record;       /* borrowed userdata */
 	struct acme_solver solver;         /* what the protocol sees */
@@ -83,6 +86,31 @@ static void solve_step(struct solve *s);
 
 /* --- what a plugin is told ------------------------------------------------------------- */
 
+static const char *directory_url(const struct solver *solver)
+{
+	return solver->authority
+		       ? conf_get_string(
+				 authority_get_block(solver->authority), "directory")
+		       : NULL;
+}
+
+static const char *directory_json(const struct solver *solver)
+{
+	const struct acme_client *client =
+		solver->authority ? authority_get_client(solver->authority) : NULL;
+	const struct acme_directory *directory =
+		client ? acme_client_get_directory(client) : NULL;
+
+	return directory ? directory->meta : NULL;
+}
+
+static bool has_wildcard(const struct solver *solver, const char *name)
+{
+	_cleanup_(freep) char *wildcard = xasprintf("*.%s", name);
+
+	return strv_contains(conf_get_list(solver->domain, "names"), wildcard);
+}
+
 static struct postseal_task make_task(const struct solver *solver,
 	const struct acme_offer *offer, const struct acme_challenge *challenge)
 {
@@ -94,6 +122,11 @@ static struct postseal_task make_task(const struct solver *solver,
 		.account_url = offer->account_url,
 		.thumbprint = offer->thumbprint,
 		.token = challenge ? challenge->token : NULL,
+		.authority = solver->authority ? authority_get_name(solver->authority)
+					       : NULL,
+		.directory_url = directory_url(solver),
+		.directory_json = directory_json(solver),
+		.has_wildcard = has_wildcard(solver, offer->name),
 	};
 }
 
@@ -295,6 +328,31 @@ static void look_again(struct solve *s, const struct plugin_result *result)
 	solve_step(s);
 }
 
+/* Is all there that has to stand before? False: passed over. */
+static bool take_wanted(struct solve *s, const struct plugin_result *result)
+{
+	_cleanup_(freep) char *missing = NULL;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+	const struct records_wish wish = {
+		.domain = conf_block_get_name(s->solver->domain),
+		.name = s->offer->name,
+		.challenge = s->name,
+		.wanted = result->wanted,
+		.n_wanted = result->n_wanted,
+	};
+	int r = s->solver->records
+			? records_want(s->solver->records, &wish, &missing, &err)
+			: 1;
+
+	if (r > 0)
+		return true;
+	if (r < 0)
+		missing = err_format(&err);
+	pass_over(s, missing);
+	solve_step(s);
+	return false;
+}
+
 /* What stands in the DNS takes its time. */
 static const char *look_setting(const struct solve *s)
 {
@@ -312,6 +370,8 @@ static void go_on(struct solve *s, const struct plugin_result *result)
 		s->state = SOLVE_WANT;
 		break;
 	case SOLVE_WANT:
+		if (!take_wanted(s, result))
+			return;
 		xstrset(&s->saved, result->saved);
 		s->state = SOLVE_PRESENT;
 		break;
@@ -497,6 +557,8 @@ struct solver *solver_new(const struct solver_params *params)
 	solver->loop = params->loop;
 	solver->domain = params->domain;
 	solver->instances = params->instances;
+	solver->records = params->records;
+	solver->authority = params->authority;
 	solver->log = params->log;
 	solver->record = params->record;
 	solver->note = (struct buf)BUF_INIT(NOTE_BYTES_MAX * 2);

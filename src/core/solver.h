@@ -7,7 +7,9 @@
 
 #include "acme/solver.h"
 #include "conf/conf.h"
+#include "core/accounts/authority.h"
 #include "core/notice/instances.h"
+#include "core/records/records.h"
 
 struct solver;
 
@@ -25,6 +27,8 @@ struct solver_params {
 	struct solver_record record;
 	const struct conf_block *domain;   /* borrowed */
 	const struct instances *instances; /* borrowed */
+	struct records *records;           /* borrowed; NULL: none are wanted (tests) */
+	struct authority *authority;       /* borrowed; NULL in tests */
 	const struct log_ctx *log;
 };
 

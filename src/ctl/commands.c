@@ -24,6 +24,13 @@ static const struct arguments_option revoke_options[] = {
 	{ NULL,     0, NULL,     NULL },
 };
 
+static const struct arguments_option records_options[] = {
+	{ "pending", 0, NULL,     "only those that are not there" },
+	{ "check",   0, NULL,     "look for them first, at once" },
+	{ "format",  0, "FORMAT", "table (the default), zone, json, nsupdate, terraform" },
+	{ NULL,      0, NULL,     NULL },
+};
+
 static const struct arguments_option reload_options[] = {
 	{ "yes", 0, NULL, "also when it re-issues or removes more than change_brake allows" },
 	{ NULL,  0, NULL, NULL },
@@ -88,6 +95,10 @@ const struct ctl_command ctl_commands[] = {
 	{ "revoke", "[NAME]", 0, 1, revoke_options,
 	  "Have the certificates of a domain revoked",
 	  "What is served is replaced first, by one with another key.", ctl_run_revoke },
+	{ "records", "[NAME]", 0, 1, records_options,
+	  "Show which records have to stand in the DNS, and whether they do",
+	  "NAME is a domain or a name in its certificate; all are shown when it is left out.\n"
+	  "Exits with 2 when one is not there.", ctl_run_records },
 	{ "plan", NULL, 0, 0, json_options,
 	  "Show what a reload would change, and what that costs",
 	  "Nothing is changed. Exits with 2 when change_brake would hold it.", ctl_run_plan },

@@ -54,6 +54,7 @@ int ctl_run_renew(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_plan(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_revoke(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_upgrade(struct ctl *ctl, const struct arguments *arguments);
+int ctl_run_records(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_reload(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_events(struct ctl *ctl, const struct arguments *arguments);
 int ctl_run_plugins(struct ctl *ctl, const struct arguments *arguments);

@@ -50,7 +50,8 @@ static void on_row(const json_t *row, void *userdata)
 		return;
 	}
 	json_array_append(status->rows, (json_t *)row);
-	if (is_state(row, "failed") || is_state(row, "held"))
+	if (is_state(row, "failed") || is_state(row, "held") ||
+		is_state(row, "waiting"))
 		status->wants_attention = true;
 }
 

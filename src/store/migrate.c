@@ -275,6 +275,28 @@ static const char txt_value[] =
 	" UNIQUE (name, value)"
 	") STRICT;"
 	"PRAGMA user_version = 10;";
+
+/* Records that must stand in the DNS. */
+static const char wanted_record[] =
+	"CREATE TABLE wanted_record ("
+	" id INTEGER PRIMARY KEY,"
+	  TEXT(domain) ","
+	  TEXT(name) ","
+	  TEXT(challenge) ","
+	  TEXT(owner) ","
+	  TEXT(type) ","
+	  TEXT(value) ","
+	  TEXT(why) ","
+	  NUMBER(until_usec) ","
+	" state TEXT NOT NULL CHECK (state IN"
+	"  ('pending', 'there', 'differs', 'vanished', 'removed')),"
+	  TEXT_NULL(detail) ","
+	  NUMBER(since_usec) ","
+	  NUMBER(checked_usec) ","
+	  NUMBER(warned_days) ","
+	" UNIQUE (domain, name, challenge, owner, type, value)"
+	") STRICT;"
+	"PRAGMA user_version = 11;";
 /* clang-format on */
 
 static const struct store_migration migrations[] = {
@@ -288,6 +310,7 @@ static const struct store_migration migrations[] = {
 	{ accepted },
 	{ checksum },
 	{ txt_value },
+	{ wanted_record },
 };
 
 const struct store_migration *store_migrate_get_list(unsigned *ret_n)

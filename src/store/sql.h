@@ -259,6 +259,19 @@
 		" FROM txt_value WHERE name = ? AND value = ?") \
 	X(TXT_VALUE_REMOVE, "DELETE FROM txt_value WHERE id = ?") \
 	\
+	X(WANTED_RECORD_ADD, \
+		"INSERT INTO wanted_record (domain, name, challenge, owner, type, value," \
+		" why, until_usec, state, detail, since_usec, checked_usec, warned_days)" \
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id") \
+	X(WANTED_RECORD_SAVE, \
+		"UPDATE wanted_record SET why = ?, until_usec = ?, state = ?, detail = ?," \
+		" since_usec = ?, checked_usec = ?, warned_days = ? WHERE id = ?") \
+	X(WANTED_RECORD_REMOVE, "DELETE FROM wanted_record WHERE id = ?") \
+	X(WANTED_RECORD_EACH, \
+		"SELECT id, domain, name, challenge, owner, type, value, why, until_usec," \
+		" state, detail, since_usec, checked_usec, warned_days FROM wanted_record" \
+		" ORDER BY domain, name, challenge, id") \
+	\
 	X(LEDGER_HOLD, \
 		"INSERT INTO hold (authority, scope, until_usec, reason)" \
 		" VALUES (?, ?, ?, ?) ON CONFLICT (authority, scope) DO UPDATE SET" \

@@ -38,10 +38,10 @@ def test_issued_and_cleaned_up(scene):
     daemon = scene.start(DOMAIN)
     daemon.wait_served("one.test")
     check_gone(scene, daemon, CHALLENGE)
-    assert [call[:2] for call in scene.hook.calls()] == [
-        ["present", f"{CHALLENGE}."],
-        ["cleanup", f"{CHALLENGE}."],
-    ]
+    calls = [call[0] for call in scene.hook.calls()]
+    # A job that is over before the program has cleaned up has it done once more.
+    assert calls[0] == "present" and set(calls[1:]) == {"cleanup"}
+    assert {call[1] for call in scene.hook.calls()} == {f"{CHALLENGE}."}
     issued = [row for row in daemon.events("one.test") if row["kind"] == "issued"]
     assert "validated by dns-01" in issued[0]["text"]
     assert daemon.renew("one.test").returncode == 0
@@ -53,7 +53,8 @@ def test_base_and_wildcard_in_one_order(scene):
     scene.knot.update('add _acme-challenge.one.test 5 TXT "somebody else\'s"')
     daemon = scene.start("domain one.test {\n    names = %d *.%d\n}\n")
     daemon.wait_served("one.test")
-    assert sorted(call[0] for call in scene.hook.calls()) == ["cleanup"] * 2 + ["present"] * 2
+    calls = [call[0] for call in scene.hook.calls()]
+    assert calls.count("present") == 2 and calls.count("cleanup") >= 2
     assert len({call[2] for call in scene.hook.calls()}) == 2
     wait_until(
         lambda: scene.knot.ask("_acme-challenge.one.test") == ["somebody else's"], "only theirs"

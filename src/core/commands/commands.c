@@ -11,6 +11,7 @@
 #include "core/commands/command_events.h"
 #include "core/commands/command_plan.h"
 #include "core/commands/command_plugins.h"
+#include "core/commands/command_records.h"
 #include "core/commands/command_reload.h"
 #include "core/commands/command_renew.h"
 #include "core/commands/command_revoke.h"
@@ -38,6 +39,13 @@ static const struct control_argument revoke_arguments[] = {
 	{ "name",   "a domain, or a name of one: what is served of it" },
 	{ "serial", "or the serial number of one, in hexadecimal" },
 	{ "reason", "unspecified (the default), key-compromise, affiliation-changed, superseded, cessation" },
+	{ NULL, NULL },
+};
+
+static const struct control_argument records_arguments[] = {
+	{ "name",    "a domain, or a name of one; all when it is left out" },
+	{ "pending", "true: only those that are not there" },
+	{ "check",   "true: look for them first" },
 	{ NULL, NULL },
 };
 
@@ -107,6 +115,9 @@ const struct control_command commands_table[] = {
 	  "What is served, and what is not", command_status_run },
 	{ "renew", CONTROL_ADMIN, renew_arguments, "none", "Renew a domain's certificates now", command_renew_run },
 	{ "revoke", CONTROL_ADMIN, revoke_arguments, "none", "Have certificates revoked, once others are served", command_revoke_run },
+	{ "records", CONTROL_READ, records_arguments,
+	  "{domain, name, challenge, owner, type, value, why, state, detail, until, since, checked}",
+	  "Records that have to stand in the DNS", command_records_run },
 	{ "upgrade", CONTROL_ADMIN, upgrade_arguments, "{generation, version, ready}", "Execute what is installed anew", command_upgrade_run },
 	{ "reload", CONTROL_ADMIN, reload_arguments, "{report, error}", "Read the configuration anew", command_reload_run },
 	{ "plan", CONTROL_ADMIN, no_arguments,

@@ -13,3 +13,7 @@ struct slot_ids {
 /* Those that are not removed. Fills *ret, which was empty. */
 int slot_ids_load(
 	struct slot_ids *ret, struct store *store, const char *domain, struct err *err);
+/* What the slots of a domain waited for has come: those that have a reason to wait are due
+ * now, and have none any more. */
+int slot_ids_make_due(
+	struct store *store, const char *domain, usec_t wall_now_usec, struct err *err);

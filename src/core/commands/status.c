@@ -70,6 +70,8 @@ static const char *slot_state(
 		return "held";
 	if (slot->error && slot->attempts > 0)
 		return "failed";
+	if (slot->error && records_is_waited_for(m->records, slot->domain))
+		return "waiting";
 	if (slot->pending_id > 0)
 		return "issued";
 	if (slot->certificate_id > 0)
@@ -148,7 +150,8 @@ bool status_needs_attention(const json_t *row)
 {
 	const char *state = json_view_string(row, "state");
 
-	return state && (strcmp(state, "failed") == 0 || strcmp(state, "held") == 0);
+	return state && (strcmp(state, "failed") == 0 || strcmp(state, "held") == 0 ||
+				strcmp(state, "waiting") == 0);
 }
 
 /* --- the whole ------------------------------------------------------------------------------ */

@@ -29,8 +29,9 @@ DEFINE_CLEANUP(struct events *, events_free)
  * were told. At the start, and after a reload. */
 void events_follow_notifiers(struct events *events);
 
-/* kinds: started stopped reload due issued installed served failed held account worker
- * listener plugin */
+/* kinds: started stopped reload due waiting issued installed served failed held account
+ * worker listener plugin record-wanted record-seen record-differs record-vanished
+ * record-foreign record-expires record-removable */
 _printf_(5, 6) void events_add(struct events *events, enum log_level level,
 	const char *kind, const char *subject, const char *fmt, ...);
 

@@ -12,6 +12,7 @@
 #include "core/notice/happenings.h"
 #include "core/process/rescue.h"
 #include "core/process/upgrade.h"
+#include "core/records/records.h"
 #include "core/schedule.h"
 #include "core/wanted/load.h"
 #include "core/workers/orphans.h"
@@ -47,6 +48,7 @@ struct manager {
 	struct revocations *revocations;
 	struct last_good *last_good; /* NULL while that is what we serve from */
 	struct job_env env;
+	struct records *records; /* wanted in the DNS */
 	struct schedule *schedule;
 	struct control *control;
 	struct loop_signal *signals[3];

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/commands/slot_ids.h"
 #include "core/commands/status.h"
 #include "core/process/manager_priv.h"
 #include "core/wanted/resolving.h"
@@ -357,6 +358,36 @@ static void open_revocations(struct manager *m)
 	m->revocations = revocations_new(&params);
 }
 
+/* Who waited for it goes on. */
+static void on_record_seen(const char *domain, void *userdata)
+{
+	struct manager *m = userdata;
+	_cleanup_(err_done) struct err err = ERR_INIT;
+
+	if (slot_ids_make_due(m->store, domain, loop_wall_now(m->loop), &err) < 0) {
+		_cleanup_(freep) char *text = err_format(&err);
+		log_error(&m->log, "%s: its record is there, and it is not due: %s",
+			domain, text);
+	}
+	schedule_run(m->schedule);
+}
+
+static int open_records(struct manager *m, struct err *err)
+{
+	const struct records_params params = {
+		.loop = m->loop,
+		.store = m->store,
+		.events = m->events,
+		.instances = m->instances,
+		.resolver = m->resolver,
+		.on_seen = on_record_seen,
+		.userdata = m,
+		.log = &m->log,
+	};
+
+	return records_new(&m->records, &params, err);
+}
+
 static void open_schedule(struct manager *m)
 {
 	m->env = (struct job_env){
@@ -370,6 +401,7 @@ static void open_schedule(struct manager *m)
 		.served = m->served,
 		.leftovers = m->leftovers,
 		.revocations = m->revocations,
+		.records = m->records,
 		.last_good = m->last_good,
 		.fleet = m->fleet,
 		.listeners = m->listeners,
@@ -394,6 +426,9 @@ static int open_work(struct manager *m, struct err *err)
 	open_authorities(m);
 	open_leftovers(m);
 	open_revocations(m);
+	r = open_records(m, err);
+	if (r < 0)
+		return r;
 	open_copy(m);
 	open_schedule(m);
 	return 0;
@@ -464,6 +499,7 @@ int manager_new(struct manager **ret, struct loop *loop,
 	manager_follow_host(m);
 	faults_tell(m->faults, m->events);
 	instances_follow(m->instances, m->loaded.conf);
+	records_follow(m->records, m->loaded.conf);
 	events_follow_notifiers(m->events);
 	*ret = TAKE_PTR(m);
 	return 0;
@@ -479,6 +515,7 @@ struct manager *manager_free(struct manager *m)
 	control_free(m->control);
 	manager_free_reloads(m);
 	schedule_free(m->schedule);
+	records_free(m->records);
 	leftovers_free(m->leftovers);
 	revocations_free(m->revocations);
 	last_good_free(m->last_good);

@@ -186,6 +186,7 @@ static int put_in_force(void *userdata, struct err *err)
 	manager_follow_host(m);
 	if (instances_follow(m->instances, conf))
 		schedule_follow(m->schedule, conf, true);
+	records_follow(m->records, conf);
 	events_follow_notifiers(m->events);
 	authorities_follow(m->authorities, conf);
 	clock_watch_set_tolerance(
