@@ -6,8 +6,7 @@ import os
 
 import pytest
 
-from peers.nameserver import Bind, DnsScene, Unbound
-from peers.process import wait_until
+from peers.nameserver import Bind, DnsScene, Unbound, wait_cleaned
 
 CHALLENGE = "_acme-challenge.mail.one.test"
 DOMAIN = "domain one.test {\n    names = mail.%d\n}\n"
@@ -52,7 +51,8 @@ def test_knot(room, algorithm):
     scene = KnotScene(room, algorithm)
     daemon = scene.start_by(by_settings(algorithm=algorithm))
     daemon.wait_served("one.test")
-    wait_until(lambda: scene.knot.ask(CHALLENGE) == [], "the value removed")
+    wait_cleaned(daemon)
+    assert scene.knot.ask(CHALLENGE) == []
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,7 @@ def test_second_server(room):
     scene = KnotScene(room)
     daemon = scene.start_by(by_settings(), f"127.0.0.1:1 {scene.knot.address}:53")
     daemon.wait_served("one.test")
+    wait_cleaned(daemon)
 
 
 class BindScene:
@@ -102,7 +103,8 @@ def test_bind(room, algorithm):
     scene = BindScene(room, "grant acme zonesub TXT;", algorithm)
     daemon = scene.start()
     daemon.wait_served("one.test")
-    wait_until(lambda: scene.bind.ask(CHALLENGE) == [], "the value removed")
+    wait_cleaned(daemon)
+    assert scene.bind.ask(CHALLENGE) == []
 
 
 def test_bind_refuses_that_name(room):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from peers.crash import query
-from peers.nameserver import DnsScene, Knot
+from peers.nameserver import DnsScene, Knot, wait_cleaned
 from peers.process import wait_until
 
 OWNER = "_acme-challenge.mail.one.test"
@@ -26,6 +26,15 @@ def records(daemon, *words):
     done = daemon.ctl("records", "--format", "json", *words)
     assert done.returncode in (0, 2), done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(autouse=True)
+def cleaned(room):
+    """A test is not over while an answer is being taken back."""
+    yield
+    for daemon in room.daemons:
+        if daemon.is_running():
+            wait_cleaned(daemon)
 
 
 def n_orders(scene):

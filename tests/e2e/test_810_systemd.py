@@ -619,7 +619,7 @@ def test_a_program_that_cannot_run(broken):
     assert "box.example" in subject_at(broken, 993)
     broken.session.end()
     broken.systemctl("stop", "postseal", check=True)
-    assert processes(broken) == []
+    wait_until(lambda: processes(broken) == [], "the end of all", 20)
 
 
 def test_workers_that_are_given_up(broken):

@@ -12,6 +12,7 @@ import dns.query
 import dns.rdatatype
 import dns.resolver
 
+from .crash import query
 from .process import Process, wait_until
 
 KNOT = """\
@@ -49,6 +50,15 @@ def take_address(ports):
     """An address of this machine that no other test has: port 53 of it is free."""
     port = ports.take()
     return f"127.53.{port >> 8}.{port & 255}"
+
+
+def wait_cleaned(daemon):
+    """Until no value of ours stands, and the store knows it."""
+    left = (
+        "SELECT (SELECT count(*) FROM txt_value)"
+        " + (SELECT count(*) FROM authorization WHERE presented)"
+    )
+    wait_until(lambda: query(daemon, left) == [(0,)], "nothing of ours left")
 
 
 def ask(server, name, kind, port=53, timeout=5):

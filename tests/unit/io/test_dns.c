@@ -243,13 +243,10 @@ static void test_mutated(void **state)
 #define SECOND "127.91.0.2"
 #define DEAD   "127.91.0.3"
 
-static const struct fake_dns_record z_ns[] = {
-	{ 'A', "z.test", NS, "ns1.z.test" },
-	{ 'A', "z.test", NS, "ns2.z.test" },
-};
-
 #define COMMON                                                                        \
-	{ "z.test", NS, .records = { z_ns[0], z_ns[1] } },                            \
+	{ "z.test", NS,                                                               \
+		.records = { { 'A', "z.test", NS, "ns1.z.test" },                     \
+			{ 'A', "z.test", NS, "ns2.z.test" } } },                      \
 		{ "z.test", SOA,                                                      \
 			.records = { { 'A', "z.test", SOA, "ns1.z.test" } } },        \
 		{ "ns1.z.test", A, .records = { { 'A', "ns1.z.test", A, FIRST } } },  \
